@@ -1,0 +1,120 @@
+"""All geometry of a batch, worked out once before the network runs.
+
+Level 0 holds the distinct voxels of the points, each further level the cells `stride` times as large; the
+voxels of every level stand in z-order. All convolutions of a level, encoder and decoder, share its tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ffnet3d.voxels.keys import coarsen_key, z_decode, z_encode
+from ffnet3d.voxels.neighbors import build_neighbors, crop_kernel
+
+
+@dataclass(frozen=True)
+class Level:
+    """The distinct voxels of one grid size, in z-order (batch by batch)."""
+
+    grid_coord: Tensor  # [V, 3] int64, in voxels of this level
+    batch: Tensor  # [V] int64, non-decreasing
+    neighbors: Mapping[int, Tensor]  # kernel size k -> [V, k**3] int32, missing = V
+
+    @property
+    def num_voxels(self) -> int:
+        """V, the number of voxels."""
+        return len(self.grid_coord)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Level:
+        """The same level with its tensors on `device`."""
+        return Level(
+            self.grid_coord.to(device, non_blocking=non_blocking),
+            self.batch.to(device, non_blocking=non_blocking),
+            {size: table.to(device, non_blocking=non_blocking) for size, table in self.neighbors.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """Levels from fine to coarse, and how points and voxels hang together."""
+
+    levels: tuple[Level, ...]
+    parents: tuple[Tensor, ...]  # parents[l] [V_l] int64: row in level l + 1 of each voxel, non-decreasing
+    point_to_voxel: Tensor  # [N] int64: row in level 0 of each point
+    point_order: (
+        Tensor  # [N] int64: points sorted by voxel (stable); point_to_voxel[point_order] is non-decreasing
+    )
+
+    @property
+    def num_points(self) -> int:
+        """N, the number of points the pyramid was built from."""
+        return len(self.point_to_voxel)
+
+    @property
+    def has_duplicates(self) -> bool:
+        """Whether some voxel holds more than one point."""
+        return self.num_points != self.levels[0].num_voxels
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Pyramid:
+        """The same pyramid with its tensors on `device`."""
+        return replace(
+            self,
+            levels=tuple(level.to(device, non_blocking) for level in self.levels),
+            parents=tuple(parent.to(device, non_blocking=non_blocking) for parent in self.parents),
+            point_to_voxel=self.point_to_voxel.to(device, non_blocking=non_blocking),
+            point_order=self.point_order.to(device, non_blocking=non_blocking),
+        )
+
+
+@torch.no_grad()
+def build_pyramid(
+    grid_coord: Tensor,
+    batch: Tensor,
+    strides: Sequence[int] = (2, 2, 2, 2),
+    kernel_sizes: Sequence[Collection[int]] = ((3, 5), (3,), (3,), (3,), (3,)),
+) -> Pyramid:
+    """The grid pyramid of points in voxels [N, 3] (integers, 0..65535) with batch indices [N].
+
+    `strides` are the powers of two between consecutive levels, `kernel_sizes` the odd kernels of each level
+    (one more than strides). Points that share a voxel become one voxel of level 0, and the levels do not
+    depend on the order of the points.
+    Raises ValueError for other strides or kernels, and for what `check_grid` refuses.
+    """
+    shifts = [_log2(stride) for stride in strides]
+    if len(kernel_sizes) != len(shifts) + 1:
+        raise ValueError(
+            f"{len(shifts)} strides need {len(shifts) + 1} kernel_sizes, got {len(kernel_sizes)}"
+        )
+    sorted_key, point_order = z_encode(grid_coord, batch).sort(stable=True)
+    key, voxel_of_sorted = torch.unique_consecutive(sorted_key, return_inverse=True)
+    point_to_voxel = torch.empty_like(point_order)
+    point_to_voxel[point_order] = voxel_of_sorted
+    levels, parents = [_build_level(key, kernel_sizes[0])], []
+    for shift, sizes in zip(shifts, kernel_sizes[1:], strict=True):
+        # Shifted keys stay sorted, so parents need neither a sort nor a search.
+        key, parent = torch.unique_consecutive(coarsen_key(key, shift), return_inverse=True)
+        levels.append(_build_level(key, sizes))
+        parents.append(parent)
+    return Pyramid(tuple(levels), tuple(parents), point_to_voxel, point_order)
+
+
+def _build_level(key: Tensor, kernel_sizes: Collection[int]) -> Level:
+    """The level of sorted distinct keys [V]; the smaller kernels' tables are cut out of the largest one's."""
+    grid_coord, batch = z_decode(key)
+    if not kernel_sizes:
+        return Level(grid_coord, batch, {})
+    largest = build_neighbors(grid_coord, batch, max(kernel_sizes))
+    tables = {size: crop_kernel(largest, size) for size in sorted(kernel_sizes)}
+    return Level(grid_coord, batch, tables)
+
+
+def _log2(stride: int) -> int:
+    if not isinstance(stride, int) or stride < 1 or stride & (stride - 1):
+        raise ValueError(
+            f"stride must be a power of two, got {stride!r}: a parent cell is a shift of the key"
+        )
+    return stride.bit_length() - 1

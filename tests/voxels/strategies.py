@@ -1,0 +1,23 @@
+"""Hypothesis strategies for voxels: clustered, at the borders of the grid, in several batches."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+COORDINATES = st.one_of(st.integers(0, 3), st.integers(65532, 65535), st.sampled_from([255, 256, 4095, 4096]))
+CELLS = st.tuples(st.sampled_from([0, 1, 2, 32700]), COORDINATES, COORDINATES, COORDINATES)
+DENSE_CELLS = st.tuples(st.integers(0, 2), *[st.integers(0, 4)] * 3)
+
+
+def cell_lists(unique: bool, min_size: int = 0) -> st.SearchStrategy[list[tuple[int, int, int, int]]]:
+    """Lists of (batch, x, y, z): some packed so that windows are full, some scattered over the borders."""
+    kinds = [st.lists(cells, unique=unique, min_size=min_size, max_size=60) for cells in (CELLS, DENSE_CELLS)]
+    return st.one_of(*kinds)
+
+
+def tensors(cells: list[tuple[int, int, int, int]]) -> tuple[Tensor, Tensor]:
+    """grid_coord [N, 3] and batch [N] of cells."""
+    table = torch.tensor(cells, dtype=torch.int64).reshape(-1, 4)
+    return table[:, 1:].contiguous(), table[:, 0].contiguous()

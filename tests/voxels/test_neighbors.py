@@ -1,0 +1,88 @@
+"""Neighbour tables against brute force, their symmetry, and their errors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from voxels.oracle import neighbor_rows
+from voxels.strategies import cell_lists, tensors
+
+from ffnet3d.voxels import build_neighbors, crop_kernel, is_symmetric
+
+
+@given(cell_lists(unique=True), st.sampled_from([1, 3, 5, 7]))
+def test_table_equals_brute_force_in_any_order(cells, kernel_size):
+    table = build_neighbors(*tensors(cells), kernel_size)
+    assert table.dtype == torch.int32
+    assert table.shape == (len(cells), kernel_size**3)
+    assert table.tolist() == neighbor_rows(cells, kernel_size)
+
+
+@given(cell_lists(unique=True), st.sampled_from([3, 5]))
+def test_table_is_symmetric_with_itself_in_the_middle(cells, kernel_size):
+    table = build_neighbors(*tensors(cells), kernel_size)
+    assert is_symmetric(table)
+    assert table[:, kernel_size**3 // 2].tolist() == list(range(len(cells)))
+
+
+@given(cell_lists(unique=True), st.sampled_from([(5, 3), (5, 1), (3, 3), (7, 5)]))
+def test_cropping_equals_building_the_smaller_kernel(cells, sizes):
+    large, small = sizes
+    cropped = crop_kernel(build_neighbors(*tensors(cells), large), small)
+    assert torch.equal(cropped, build_neighbors(*tensors(cells), small))
+
+
+def test_borders_do_not_wrap_around():
+    """Cells at both ends of an axis, where a careless key would step into the next row, column or batch."""
+    ends = [0, 65535]
+    cells = [(b, x, y, z) for b in (0, 1) for x in ends for y in ends for z in ends]
+    for kernel_size in (3, 5):
+        table = build_neighbors(*tensors(cells), kernel_size)
+        assert (table < len(cells)).sum() == len(cells)
+        assert table.tolist() == neighbor_rows(cells, kernel_size)
+
+
+def test_a_full_block_has_full_windows_inside():
+    cells = torch.cartesian_prod(*[torch.arange(100, 105)] * 3)
+    table = build_neighbors(cells, torch.zeros(125, dtype=torch.int64), 5)
+    assert table[62].tolist() == list(range(125))
+    assert (table < 125).sum() == (5 + 4 + 3 + 4 + 3) ** 3
+
+
+def test_empty_and_single():
+    empty = build_neighbors(torch.zeros(0, 3, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), 3)
+    assert empty.shape == (0, 27)
+    assert is_symmetric(empty)
+    assert crop_kernel(empty, 1).shape == (0, 1)
+    single = build_neighbors(torch.tensor([[65535, 0, 7]]), torch.tensor([3]), 3)
+    assert single.tolist() == [[1] * 13 + [0] + [1] * 13]
+
+
+def test_asymmetry_is_seen():
+    table = build_neighbors(torch.tensor([[0, 0, 0], [0, 0, 1]]), torch.zeros(2, dtype=torch.int64), 3)
+    table[0, 14] = 2
+    assert not is_symmetric(table)
+
+
+@pytest.mark.parametrize("kernel_size", [0, 2, -3, 3.0])
+def test_even_kernels_are_refused(kernel_size):
+    grid_coord, batch = torch.zeros(1, 3, dtype=torch.int64), torch.zeros(1, dtype=torch.int64)
+    with pytest.raises(ValueError, match=f"kernel_size must be odd and positive, got {kernel_size}"):
+        build_neighbors(grid_coord, batch, kernel_size)
+
+
+def test_other_errors():
+    grid_coord, batch = torch.tensor([[1, 2, 3]]), torch.tensor([0])
+    with pytest.raises(ValueError, match="voxels are not unique: merge the points"):
+        build_neighbors(grid_coord.repeat(2, 1), batch.repeat(2), 3)
+    with pytest.raises(ValueError, match="negative value -1"):
+        build_neighbors(grid_coord - 2, batch, 3)
+    with pytest.raises(ValueError, match="exceed 63-bit keys: use smaller batches"):
+        build_neighbors(torch.tensor([[0, 0, 0], [65535] * 3]), torch.tensor([0, 32767]), 3)
+    table = build_neighbors(grid_coord, batch, 3)
+    with pytest.raises(ValueError, match="cannot cut a kernel of 5 out of a table of 27 offsets"):
+        crop_kernel(table, 5)
+    with pytest.raises(ValueError, match="out of a table of 26 offsets"):
+        crop_kernel(table[:, :26], 1)
