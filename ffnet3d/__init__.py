@@ -1,0 +1,28 @@
+"""FFNet for 3D: pure convolutional segmentation of point clouds (arXiv 2406.02021).
+
+`create_model(name)` builds a preset, `from_pretrained(folder)` loads shared weights. Both, and `FFNet3D`, are
+imported on first use, so that `import ffnet3d` itself is quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ffnet3d.version import __version__
+
+if TYPE_CHECKING:
+    from ffnet3d.models import FFNet3D, create_model, from_pretrained
+
+__all__ = ["FFNet3D", "__version__", "create_model", "from_pretrained"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'ffnet3d' has no attribute {name!r}")
+    from ffnet3d import models
+
+    return getattr(models, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

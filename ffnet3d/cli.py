@@ -1,0 +1,154 @@
+"""The `ffnet3d` command: train, test, info and make-demo.
+
+A mistake of the user ends in one line on stderr and exit status 2.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    pass
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="FFNet for 3D: segment indoor point clouds with a pure convolutional network.",
+)
+
+TRAIN_EXAMPLES = """Examples:
+
+  ffnet3d train -d demo -c ffnet3d\n
+  ffnet3d train -d scannet -c ffnet3d-tiny -D /data/scannet -n first epoch=30\n
+  ffnet3d train -d s3dis -c ffnet3d -g 4 batch_size=12 optimizer.lr=0.004\n
+  ffnet3d train -d demo -c ffnet3d -r true        (go on after an interruption)
+"""
+TEST_EXAMPLES = """Examples:
+
+  ffnet3d test -d demo -n ffnet3d\n
+  ffnet3d test -d scannet -n first -w model_last -D /data/scannet
+"""
+
+Dataset = Annotated[
+    str, typer.Option("-d", "--dataset", help="Folder of configs/: demo, scannet, scannet200, s3dis.")
+]
+Devices = Annotated[int | None, typer.Option("-g", "--gpus", help="GPUs (or CPU processes) on each machine.")]
+Machines = Annotated[int, typer.Option("-m", "--machines", help="Machines that take part.")]
+DataRoot = Annotated[Path | None, typer.Option("-D", "--data-root", help="Folder of the scenes.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Config values to override.")
+]
+Name = Annotated[str | None, typer.Option("-n", "--name", help="Run: results go to exp/DATASET/NAME.")]
+
+
+@app.command(epilog=TRAIN_EXAMPLES)
+def train(
+    dataset: Dataset,
+    config: Annotated[
+        str | None, typer.Option("-c", "--config", help="configs/DATASET/CONFIG.py, or a file.")
+    ] = None,
+    name: Name = None,
+    gpus: Devices = None,
+    weights: Annotated[Path | None, typer.Option("-w", "--weights", help="Checkpoint to start from.")] = None,
+    resume: Annotated[
+        str, typer.Option("-r", "--resume", help="true: go on with the run of that name.")
+    ] = "false",
+    machines: Machines = 1,
+    engine: Annotated[str, typer.Option("-e", "--engine", help="auto or standalone.")] = "auto",
+    data_root: DataRoot = None,
+    overrides: Overrides = None,
+) -> None:
+    """Train a network, test the best checkpoint, and write a report."""
+    from ffnet3d.engine.launch import TrainRequest, run_training
+
+    run_training(
+        TrainRequest(
+            dataset=dataset,
+            config=config,
+            name=name,
+            devices=gpus,
+            machines=machines,
+            weights=weights,
+            resume=parse_flag("-r", resume),
+            engine=engine,
+            data_root=data_root,
+            overrides=tuple(overrides or ()),
+        )
+    )
+
+
+@app.command(epilog=TEST_EXAMPLES)
+def test(
+    dataset: Dataset,
+    name: Annotated[str, typer.Option("-n", "--name", help="Run to test: exp/DATASET/NAME.")],
+    weights: Annotated[
+        str, typer.Option("-w", "--weights", help="Checkpoint: a name in model/, or a file.")
+    ] = "model_best",
+    config: Annotated[
+        str | None, typer.Option("-c", "--config", help="Config; the run's own by default.")
+    ] = None,
+    gpus: Devices = None,
+    machines: Machines = 1,
+    data_root: DataRoot = None,
+    overrides: Overrides = None,
+) -> None:
+    """Test a trained network: vote over views and fragments, label every point, write a report."""
+    from ffnet3d.engine.launch import TestRequest, run_testing
+
+    run_testing(
+        TestRequest(
+            dataset=dataset,
+            name=name,
+            weights=weights,
+            config=config,
+            devices=gpus,
+            machines=machines,
+            data_root=data_root,
+            overrides=tuple(overrides or ()),
+        )
+    )
+
+
+@app.command()
+def info() -> None:
+    """Print versions, devices, and the backends with why each is or is not usable."""
+    from ffnet3d.engine.environment import describe_environment
+
+    typer.echo(describe_environment())
+
+
+@app.command("make-demo", epilog="Example:\n\n  ffnet3d make-demo data/demo --areas 6 --rooms 4")
+def make_demo_command(
+    root: Annotated[Path, typer.Argument(help="Folder to write, in the S3DIS layout.")],
+    areas: Annotated[int, typer.Option(help="Areas, each of its own style.")] = 6,
+    rooms: Annotated[int, typer.Option(help="Rooms in each area.")] = 4,
+    seed: Annotated[int, typer.Option(help="Another seed, other rooms.")] = 0,
+) -> None:
+    """Write the built-in demo rooms: furnished, scanned with noise and occlusion, all 13 S3DIS classes."""
+    from ffnet3d.data.demo import make_demo
+
+    typer.echo(f"Demo rooms in {make_demo(root, areas=areas, rooms_per_area=rooms, seed=seed)}")
+
+
+def parse_flag(option: str, value: str) -> bool:
+    """`true` or `false` as the scripts of Pointcept spell them; ValueError otherwise."""
+    if value.lower() not in ("true", "false"):
+        raise ValueError(f"{option} takes true or false, not {value!r}")
+    return value.lower() == "true"
+
+
+def main() -> None:
+    """Run the command; a ValueError, a missing extra or an unreadable file ends in one line and status 2."""
+    try:
+        app()
+    except (ValueError, ImportError, FileNotFoundError) as error:
+        message = " ".join(str(error).split())
+        typer.echo(f"ffnet3d: {message}", err=True)
+        sys.exit(2)

@@ -1,0 +1,43 @@
+"""Files that are whole or not there: a crash, a kill or a full disk leaves the former one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+
+def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Replace the file `path` by what `write(file)` puts into it, once all of that is on the disk.
+
+    The bytes go to `path` + ".tmp" first; what an interrupted write leaves there, the next one overwrites.
+    Raises OSError naming `path` where the disk is full or may not be written; the former file then stays.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        kept = "; the former file is untouched" if path.exists() else ""
+        raise OSError(error.errno, f"cannot write {path}: {error.strerror or error}{kept}") from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's entries on the disk, where the system can: a rename lives in the folder."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,122 @@
+"""Checkpoints: Pointcept's dictionary in a file that is never half-written, and strict loading of it.
+
+Keys: `epoch`, `state_dict`, `optimizer`, `scheduler`, `scaler`, `best_metric_value`, and this engine's `step`
+and `ffnet3d` (version, text of the config).
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ffnet3d.engine.atomic import write_atomic
+from ffnet3d.registry import require
+
+WRAPPER = "module."  # what DistributedDataParallel puts before the names of parameters
+SHOWN = 3  # keys of each kind that an error text lists
+
+
+def save_checkpoint(path: str | Path, state: Mapping[str, Any]) -> None:
+    """Write `state` (tensors and plain values) to `path`; the former file stays until all is on the disk.
+
+    Raises OSError naming the file and the reason, e.g. that no space is left; the former file then stays.
+    """
+    write_atomic(Path(path), lambda file: _write(dict(state), file))
+
+
+def load_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint of this engine or of Pointcept, tensors on the CPU; nothing in the file is executed.
+
+    Raises ValueError naming the file where it does not exist, is truncated, or is no checkpoint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"there is no checkpoint {path}")
+    try:
+        with torch.serialization.safe_globals(_numpy_scalars()):
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, KeyError, ValueError, AttributeError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"{path} ({path.stat().st_size} bytes) is truncated, is no checkpoint, or holds more than "
+            "tensors and plain values: copy it again, or take another file of that model/ folder"
+        ) from error
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), Mapping):
+        raise ValueError(f"{path} is not a checkpoint: it holds no dict with a 'state_dict'")
+    return checkpoint
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Load the weights of a checkpoint (.pth) or of shared weights (.safetensors) into `model`, strictly.
+
+    A leading "module." of either side does not matter. Raises ValueError naming the file, and the first keys
+    that are missing, unexpected or of another shape.
+    """
+    path = Path(path)
+    weights = (
+        _read_safetensors(path) if path.suffix == ".safetensors" else load_checkpoint(path)["state_dict"]
+    )
+    load_state(model, weights, str(path))
+
+
+def load_state(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+    """Load `weights` into `model` as load_weights does; the ValueError calls them `source`."""
+    names = {name.removeprefix(WRAPPER): name for name in model.state_dict()}
+    weights = {name.removeprefix(WRAPPER): value for name, value in weights.items()}
+    expected = {plain: tuple(model.state_dict()[name].shape) for plain, name in names.items()}
+    problems = [
+        _listed("missing", [name for name in expected if name not in weights]),
+        _listed("unexpected", [name for name in weights if name not in expected]),
+        _listed("of another shape", _misshapen(weights, expected)),
+    ]
+    if any(problems):
+        raise ValueError(
+            f"the weights of {source} are of another network: {'; '.join(filter(None, problems))}. "
+            "Use the config that they were trained with (config.py beside the model/ folder)"
+        )
+    model.load_state_dict({names[plain]: value for plain, value in weights.items()})
+
+
+def _write(state: dict[str, Any], file: BinaryIO) -> None:
+    """torch.save, with the error of the disk instead of what torch's writer makes of it."""
+    try:
+        torch.save(state, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+
+
+def _numpy_scalars() -> list[Any]:
+    """What reading Pointcept's `best_metric_value`, a NumPy float, needs; it runs nothing from the file."""
+    scalar = np.float64(0).__reduce__()[0]
+    spelled = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    return [*spelled, np.dtype, type(np.dtype(np.float32)), type(np.dtype(np.float64))]
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    safetensors = require("safetensors", "train")
+    try:
+        weights: dict[str, Tensor] = require("safetensors.torch", "train").load_file(path)
+    except (FileNotFoundError, safetensors.SafetensorError) as error:
+        raise ValueError(f"{path} is missing, truncated or not a safetensors file ({error})") from error
+    return weights
+
+
+def _misshapen(weights: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> list[str]:
+    return [
+        f"{name} {tuple(value.shape)} instead of {expected[name]}"
+        for name, value in weights.items()
+        if name in expected and tuple(value.shape) != expected[name]
+    ]
+
+
+def _listed(kind: str, names: list[str]) -> str:
+    """'2 missing (a, b)', or nothing."""
+    more = ", ..." if len(names) > SHOWN else ""
+    return f"{len(names)} {kind} ({', '.join(names[:SHOWN])}{more})" if names else ""

@@ -1,0 +1,179 @@
+"""Checks of a config before any work starts. Each error names the place, e.g. `data.train.transform[3]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ffnet3d.engine.config_keys import KEYS, VARIABLES
+from ffnet3d.registry import nearest
+
+Node = Mapping[str, Any]
+
+# Hooks and loops of Pointcept that say what this engine does anyway, with the arguments they may have.
+HOOKS: Mapping[str, tuple[str, ...]] = {
+    "CheckpointLoader": ("strict",),
+    "ModelHook": (),
+    "IterationTimer": ("warmup_iter",),
+    "InformationWriter": (),
+    "SemSegEvaluator": ("write_cls_iou",),
+    "CheckpointSaver": ("save_freq",),
+    "PreciseEvaluator": ("test_last",),
+}
+TRAINERS: Mapping[str, tuple[str, ...]] = {"DefaultTrainer": ()}
+TESTERS: Mapping[str, tuple[str, ...]] = {"SemSegTester": ("verbose",)}
+
+DATA_KEYS = ("num_classes", "ignore_index", "names", "train", "val", "test")
+GROUP_KEYS = ("keyword", "lr", "momentum", "weight_decay")
+
+
+def check_keys(settings: Node, source: str) -> None:
+    """ValueError naming `source` and a top-level setting that is not known, or holds what it cannot."""
+    for name, value in settings.items():
+        if name in VARIABLES:
+            continue
+        if name not in KEYS:
+            hint = nearest(name, [*KEYS, *VARIABLES])
+            raise ValueError(f"{source}: unknown setting {name!r}: {hint} (helper variables: in capitals)")
+        if not KEYS[name].kind.holds(value):
+            raise ValueError(f"{source}: {name} is {value!r}, not {KEYS[name].kind.says}")
+
+
+def validate_config(config: Node) -> None:
+    """Raise ValueError naming the place of an unknown type, a wrong argument, or settings that contradict."""
+    check_keys(config, "config")
+    for name, key in KEYS.items():
+        if key.required and name not in config:
+            raise ValueError(f"config: {name} is missing, and has no default")
+    check_model(config["model"])
+    check_optimisation(config)
+    check_data(config["data"], config["model"])
+    for index, hook in enumerate(config.get("hooks", ())):
+        check_named(hook, HOOKS, f"hooks[{index}]")
+    check_named(config.get("train", {"type": "DefaultTrainer"}), TRAINERS, "train")
+    check_named(config.get("test", {"type": "SemSegTester"}), TESTERS, "test")
+
+
+def check_model(model: Node) -> None:
+    """The segmentor, its backbone and its losses."""
+    from ffnet3d.models import LOSSES, MODELS
+
+    with place("model"):
+        MODELS.check(model)
+    if isinstance(model.get("backbone"), Mapping):
+        with place("model.backbone"):
+            MODELS.check(model["backbone"])
+    for index, loss in enumerate(model.get("criteria") or []):
+        with place(f"model.criteria[{index}]"):
+            LOSSES.check(loss)
+
+
+def check_optimisation(config: Node) -> None:
+    """Optimizer, parameter groups, schedule."""
+    from ffnet3d.engine.optim import OPTIMIZERS, SCHEDULERS
+
+    epoch, eval_epoch = config.get("epoch", 1), config.get("eval_epoch", 1)
+    if epoch % eval_epoch:
+        raise ValueError(f"config: epoch={epoch} must be a multiple of eval_epoch={eval_epoch}")
+    with place("optimizer"):
+        OPTIMIZERS.check(config["optimizer"], supplied=("params",))
+    with place("scheduler"):
+        SCHEDULERS.check(config["scheduler"], supplied=("optimizer", "total_steps"))
+    groups = config.get("param_dicts") or []
+    for index, group in enumerate(groups):
+        with place(f"param_dicts[{index}]"):
+            check_known(group, GROUP_KEYS)
+            if not isinstance(group.get("keyword"), str):
+                raise ValueError("needs a keyword, which names of parameters contain")
+    rates = config["scheduler"].get("max_lr")
+    if isinstance(rates, (list, tuple)) and len(rates) != len(groups) + 1:
+        raise ValueError(
+            f"scheduler: max_lr has {len(rates)} rates for {len(groups) + 1} parameter groups "
+            "(one for each of param_dicts, after that of all other parameters)"
+        )
+
+
+def check_data(data: Node, model: Node) -> None:
+    """Classes, data sets and their transforms."""
+    with place("data"):
+        check_known(data, DATA_KEYS)
+        check_classes(data, model)
+    for part in ("train", "val", "test"):
+        if part in data:
+            check_dataset(data[part], f"data.{part}")
+
+
+def check_classes(data: Node, model: Node) -> None:
+    """One number of classes everywhere."""
+    classes = data.get("num_classes")
+    if not isinstance(classes, int):
+        raise ValueError(f"num_classes is {classes!r}, not a whole number")
+    if len(data.get("names", ())) not in (0, classes):
+        raise ValueError(f"names has {len(data['names'])} classes, num_classes is {classes}")
+    if model.get("num_classes", classes) != classes:
+        raise ValueError(f"num_classes is {classes}, but model.num_classes {model['num_classes']}")
+
+
+def check_dataset(dataset: Node, where: str) -> None:
+    """A data set, its transforms, and what its tests do."""
+    import ffnet3d.data.datasets  # noqa: F401  (its classes register)
+    from ffnet3d.data.fragments import TEST_KEYS
+    from ffnet3d.data.registry import DATASETS
+
+    with place(where):
+        DATASETS.check(dataset, supplied=("num_classes", "ignore_index", "seed", "loop"))
+    check_transforms(dataset.get("transform") or [], f"{where}.transform")
+    test = dataset.get("test_cfg")
+    if test is None:
+        return
+    with place(f"{where}.test_cfg"):
+        check_known(test, TEST_KEYS)
+    for key in ("voxelize", "crop"):
+        if test.get(key):
+            check_transform(test[key], f"{where}.test_cfg.{key}")
+    check_transforms(test.get("post_transform") or [], f"{where}.test_cfg.post_transform")
+    for index, view in enumerate(test.get("aug_transform") or []):
+        check_transforms(view, f"{where}.test_cfg.aug_transform[{index}]")
+
+
+def check_transforms(transforms: Sequence[Node], where: str) -> None:
+    """Every transform of a list."""
+    if not isinstance(transforms, (list, tuple)):
+        raise ValueError(f"{where} is {transforms!r}, not a list of transforms")
+    for index, transform in enumerate(transforms):
+        check_transform(transform, f"{where}[{index}]")
+
+
+def check_transform(transform: Node, where: str) -> None:
+    """One transform, by building it: its constructor checks the values."""
+    import ffnet3d.data.transforms  # noqa: F401  (its classes register)
+    from ffnet3d.data.registry import TRANSFORMS
+
+    with place(where):
+        TRANSFORMS.build(transform)
+
+
+def check_named(node: Node, known: Mapping[str, tuple[str, ...]], where: str) -> None:
+    """A `type=` dict that names no class of this engine, only what it does anyway."""
+    with place(where):
+        name = str(node.get("type"))
+        if name not in known:
+            raise ValueError(f"unknown type {name!r}: {nearest(name, known)}")
+        check_known(node, ("type", *known[name]))
+
+
+def check_known(node: Node, known: Sequence[str]) -> None:
+    """ValueError for a key that is not among `known`."""
+    for key in node:
+        if key not in known:
+            raise ValueError(f"unknown key {key!r}: {nearest(key, known)}")
+
+
+@contextmanager
+def place(name: str) -> Iterator[None]:
+    """Put the place before the text of an error from within, a ValueError or a constructor's TypeError."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name}: {error}") from error

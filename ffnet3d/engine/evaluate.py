@@ -1,0 +1,74 @@
+"""Validation: a network's loss and scores on the voxelised scenes of data.val."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from ffnet3d.engine.distributed import all_reduce
+from ffnet3d.engine.metrics import ConfusionMatrix, Scores
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean loss over the batches, and the scores over all points."""
+
+    loss: float
+    scores: Scores
+
+
+@torch.no_grad()
+def evaluate(
+    network: nn.Module, loader: DataLoader, fabric: Fabric, num_classes: int, ignore_index: int = -1
+) -> Evaluation:
+    """Evaluate `network` (not wrapped for DDP) on the batches of every process's `loader`.
+
+    In float32, without test-time views, each scene once, as Pointcept's SemSegEvaluator (which counts some
+    scenes twice on several GPUs). A batch with `inverse` [N] and `origin_segment` [N] is scored at full
+    resolution, any other voxel by voxel. The network is left in evaluation mode.
+    """
+    network.eval()
+    confusion = ConfusionMatrix(num_classes, ignore_index)
+    losses = torch.zeros(2, dtype=torch.float64)  # sum, number of batches
+    for batch in loader:
+        batch = to_device(batch, fabric.device)
+        output = network(batch)
+        confusion.update(*predictions(output["seg_logits"], batch))
+        losses += torch.tensor([output["loss"].item(), 1.0], dtype=torch.float64)
+    total = all_reduce(fabric, losses, "sum")
+    reduce_confusion(confusion, fabric)
+    return Evaluation(loss=float(total[0] / total[1].clamp(min=1)), scores=confusion.scores())
+
+
+def predictions(seg_logits: Tensor, batch: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    """Predicted and true labels [N] of a batch: of the original points where it maps them, else of voxels."""
+    predicted = seg_logits.argmax(1)
+    if "inverse" not in batch:
+        return predicted, batch["segment"]
+    if "origin_segment" not in batch:
+        raise ValueError(
+            "data.val.transform: 'inverse' needs 'origin_segment' beside it; put "
+            "Copy(keys_dict=dict(segment='origin_segment')) before GridSample and the key into Collect"
+        )
+    return predicted[batch["inverse"]], batch["origin_segment"]
+
+
+def reduce_confusion(confusion: ConfusionMatrix, fabric: Fabric) -> None:
+    """Sum the matrix over all processes, in place."""
+    confusion.matrix = all_reduce(fabric, confusion.matrix, "sum")
+
+
+def to_device(batch: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """The batch with its tensors on `device`."""
+    return {
+        key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+        for key, value in batch.items()
+    }

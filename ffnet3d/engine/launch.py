@@ -1,0 +1,156 @@
+"""From the words of the command line to a run: finds the config, the run's folder and the data."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from ffnet3d.engine.config import Config, apply_data_root, load_config
+from ffnet3d.registry import nearest
+
+logger = logging.getLogger(__name__)
+
+EXPERIMENTS = Path("exp")
+ENGINES = ("auto", "standalone")
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What `ffnet3d train` was asked for."""
+
+    dataset: str  # folder of configs/, first part of the run's folder
+    config: str | None  # name in configs/DATASET, or a file; a resumed run needs none
+    name: str | None = None  # second part of the run's folder; the config's name by default
+    devices: int | None = None  # GPUs or CPU processes on each machine; None: all GPUs, or one process
+    machines: int = 1
+    weights: Path | None = None
+    resume: bool = False
+    engine: str = "auto"
+    data_root: Path | None = None
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TestRequest:
+    """What `ffnet3d test` was asked for."""
+
+    dataset: str
+    name: str
+    weights: str = "model_best"  # a name in the run's model/, or a file
+    config: str | None = None
+    devices: int | None = None
+    machines: int = 1
+    data_root: Path | None = None
+    overrides: tuple[str, ...] = ()
+
+
+def run_training(request: TrainRequest) -> None:
+    """Train as asked. ValueError where the request does not fit what is there."""
+    from ffnet3d.engine.train import train
+
+    config = training_config(request)
+    prepare_demo(request.dataset, config)
+    train(config, devices=request.devices, machines=request.machines)
+
+
+def run_testing(request: TestRequest) -> None:
+    """Test as asked. ValueError where the request does not fit what is there."""
+    from ffnet3d.engine.test import test
+
+    config = testing_config(request)
+    prepare_demo(request.dataset, config)
+    test(config, find_weights(request), devices=request.devices, machines=request.machines)
+
+
+def training_config(request: TrainRequest) -> Config:
+    """The resolved config of a training, its save_path set; refuses to train over another run."""
+    check_engine(request.engine)
+    name = request.name or (Path(request.config).stem if request.config else None)
+    if name is None:
+        raise ValueError("name a config with -c, or with -r true the run to go on with by -n")
+    folder = EXPERIMENTS / request.dataset / name
+    has_run = (folder / "model").is_dir() and any((folder / "model").glob("*.pth"))
+    if request.resume and not has_run:
+        raise ValueError(
+            f"-r true: {folder}/model holds no checkpoint to go on from; leave -r out to start the run"
+        )
+    if has_run and not request.resume:
+        raise ValueError(
+            f"{folder} holds a run already: -r true goes on with it, -n NAME starts another beside it"
+        )
+    file = folder / "config.py" if request.resume else find_config(request.dataset, request.config or "")
+    config = load_config(file, request.overrides)
+    config.save_path = str(folder)
+    config.resume = request.resume
+    if request.weights is not None:
+        config.weight = str(existing_file(request.weights, "-w"))
+    return with_data_root(config, request.data_root)
+
+
+def testing_config(request: TestRequest) -> Config:
+    """The config of a test: the run's own unless another is named."""
+    folder = EXPERIMENTS / request.dataset / request.name
+    if not folder.is_dir():
+        runs = sorted(path.name for path in (EXPERIMENTS / request.dataset).glob("*") if path.is_dir())
+        raise ValueError(f"there is no run {folder} (runs of {request.dataset}: {', '.join(runs) or 'none'})")
+    file = find_config(request.dataset, request.config) if request.config else folder / "config.py"
+    config = load_config(file, request.overrides)
+    config.save_path = str(folder)
+    return with_data_root(config, request.data_root)
+
+
+def with_data_root(config: Config, root: Path | None) -> Config:
+    """The config with another folder of scenes, if one was given."""
+    if root is not None:
+        apply_data_root(config, root)
+    return config
+
+
+def check_engine(engine: str) -> None:
+    """ValueError unless the engine is one that this version has."""
+    if engine not in ENGINES:
+        raise ValueError(f"-e {engine}: this version has its own engine only ({', '.join(ENGINES)})")
+
+
+def find_config(dataset: str, config: str) -> Path:
+    """configs/DATASET/CONFIG.py below the current folder or the checkout, or the file that `config` names."""
+    if config.endswith(".py"):
+        return existing_file(Path(config), "-c")
+    roots = [Path("configs"), Path(__file__).parents[2] / "configs"]
+    root = next((root for root in roots if root.is_dir()), None)
+    if root is None:
+        raise ValueError("no configs/ folder here: run in a checkout of ffnet3d, or give -c a .py file")
+    if not (root / dataset).is_dir():
+        raise ValueError(f"-d {dataset}: {nearest(dataset, dataset_names(root))}")
+    file = root / dataset / f"{config}.py"
+    if not file.is_file():
+        known = [path.stem for path in (root / dataset).glob("*.py")]
+        raise ValueError(f"-c {config}: there is no {file}; {nearest(config, known)}")
+    return file
+
+
+def dataset_names(root: Path) -> list[str]:
+    """Folders of configs/ that hold data sets' configs."""
+    return [path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("_")]
+
+
+def find_weights(request: TestRequest) -> Path:
+    """The checkpoint to test: a name in the run's model/ folder, or a file."""
+    named = EXPERIMENTS / request.dataset / request.name / "model" / f"{request.weights}.pth"
+    return named if named.is_file() else existing_file(Path(request.weights), f"-w (and there is no {named})")
+
+
+def existing_file(path: Path, option: str) -> Path:
+    """The path if it is a file; ValueError naming the option otherwise."""
+    if not path.is_file():
+        raise ValueError(f"{option}: there is no file {path}")
+    return path
+
+
+def prepare_demo(dataset: str, config: Config) -> None:
+    """Make the built-in rooms where the demo's config expects them."""
+    if dataset == "demo":
+        from ffnet3d.data.demo import make_demo
+
+        make_demo(Path(config.data.train.data_root))

@@ -1,0 +1,69 @@
+"""The files of a run: `exp/DATASET/NAME/` and what lies where in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run, in the layout of Pointcept."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config."""
+        return self.root / "config.py"
+
+    @property
+    def model_last(self) -> Path:
+        """Checkpoint to resume from."""
+        return self.root / "model" / "model_last.pth"
+
+    @property
+    def model_best(self) -> Path:
+        """Checkpoint of the evaluation with the highest mIoU."""
+        return self.root / "model" / "model_best.pth"
+
+    def model_epoch(self, epoch: int) -> Path:
+        """Checkpoint that is kept after `epoch` epochs (CheckpointSaver's save_freq)."""
+        return self.root / "model" / f"epoch_{epoch}.pth"
+
+    @property
+    def result(self) -> Path:
+        """Folder of the predictions and test.json."""
+        return self.root / "result"
+
+    @property
+    def test_summary(self) -> Path:
+        """Scores of the last test."""
+        return self.result / "test.json"
+
+    @property
+    def shown_scenes(self) -> Path:
+        """Folder of the tested scenes that the report shows."""
+        return self.result / "scenes"
+
+    def predictions(self, scene: str) -> Path:
+        """Predicted labels of a scene."""
+        return self.result / f"{scene}_pred.npy"
+
+    def check_new(self) -> None:
+        """Raise ValueError where a new run would overwrite the checkpoint of an earlier one."""
+        if self.model_last.exists():
+            raise ValueError(
+                f"{self.root} already holds a trained run ({self.model_last.name}): go on with it (-r true, "
+                "resume=True), or name the new run otherwise (-n NAME, save_path=...)"
+            )
+
+    def check_started(self) -> None:
+        """Raise ValueError where there is no run to resume."""
+        if not self.config.exists():
+            raise ValueError(f"nothing to resume in {self.root}: it has no {self.config.name}; leave -r out")
+
+    def create(self) -> None:
+        """Make the folders."""
+        self.model_last.parent.mkdir(parents=True, exist_ok=True)
+        self.result.mkdir(exist_ok=True)

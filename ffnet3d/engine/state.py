@@ -1,0 +1,99 @@
+"""What a training run carries from step to step, and how a checkpoint holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from ffnet3d.engine.checkpoint import load_checkpoint, load_state
+from ffnet3d.version import __version__
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the batches of a run group into steps. A step never joins batches of two epochs."""
+
+    batches: int  # of an epoch, on each process
+    accumulation: int  # batches a step; the last step of an epoch may have fewer
+    epochs: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps of an epoch."""
+        return -(-self.batches // self.accumulation)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the run."""
+        return self.steps_per_epoch * self.epochs
+
+    def position(self, step: int) -> tuple[int, int]:
+        """(epoch, first batch in it) that follows after `step` steps."""
+        epoch, done = divmod(step, self.steps_per_epoch)
+        return epoch, done * self.accumulation
+
+
+@dataclass
+class TrainingState:
+    """Everything that changes while a network trains.
+
+    Random numbers are not among it: each batch draws from generators seeded by its own number.
+    """
+
+    network: nn.Module
+    optimizer: Optimizer
+    scheduler: LRScheduler
+    scaler: torch.amp.GradScaler
+    schedule: Schedule
+    seed: int
+    step: int = 0  # optimizer steps done
+    best_miou: float = float("-inf")
+
+    def checkpoint(self, config_text: str) -> dict[str, Any]:
+        """Pointcept's dictionary, and what an exact resumption needs besides: `step`, `ffnet3d`."""
+        return {
+            "epoch": self.step // self.schedule.steps_per_epoch,
+            "step": self.step,
+            "state_dict": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.scaler.state_dict() if self.scaler.is_enabled() else None,
+            "best_metric_value": self.best_miou,
+            "ffnet3d": {
+                "version": __version__,
+                "config": config_text,
+                "seed": self.seed,
+                "steps_per_epoch": self.schedule.steps_per_epoch,
+            },
+        }
+
+    def restore(self, path: Path) -> None:
+        """Go on from a checkpoint; ValueError where it is of a run with other data, batches or precision."""
+        checkpoint = load_checkpoint(path)
+        self.check_same_run(checkpoint, path)
+        load_state(self.network, checkpoint["state_dict"], str(path))
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        self.scheduler.load_state_dict(checkpoint["scheduler"])
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(checkpoint["scaler"])
+        self.step = checkpoint["step"]
+        self.best_miou = checkpoint["best_metric_value"]
+
+    def check_same_run(self, checkpoint: dict[str, Any], path: Path) -> None:
+        """ValueError naming what the checkpoint and this run do not share."""
+        if "ffnet3d" not in checkpoint:
+            raise ValueError(f"{path} is not of this engine: start from its weights instead (-w {path})")
+        steps = checkpoint["ffnet3d"]["steps_per_epoch"]
+        if steps != self.schedule.steps_per_epoch:
+            raise ValueError(
+                f"{path} is of a run with {steps} steps an epoch, but this config and data give "
+                f"{self.schedule.steps_per_epoch}: resume with the same data set, batch size and accumulation"
+            )
+        if (checkpoint["scaler"] is None) == self.scaler.is_enabled():
+            raise ValueError(f"{path} is of a run with another amp_dtype or device: keep them when resuming")

@@ -1,0 +1,102 @@
+"""What makes one FFNet3D differ from another; the defaults are the released network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import accumulate
+
+STEM_KERNEL = 5
+
+
+@dataclass(frozen=True)
+class FFNet3DConfig:
+    """Arguments of `FFNet3D`, under the names of the authors' configs. Raises ValueError naming a bad one."""
+
+    in_channels: int = 6  # width of feat: colour and normal
+    order: str | Sequence[str] = "z"  # accepted; one serialization serves, and it does not change the result
+    stride: tuple[int, ...] = (2, 2, 2, 2)  # cell size of a level over that of the finer one: powers of two
+    enc_depths: tuple[int, ...] = (2, 2, 2, 6, 2)  # blocks of each encoder stage, finest first
+    enc_channels: tuple[int, ...] = (32, 64, 128, 256, 512)
+    dec_depths: tuple[int, ...] = (2, 2, 2, 2)  # blocks of each decoder stage, finest first
+    dec_channels: tuple[int, ...] = (64, 64, 128, 256)  # the first is the width of the output
+    enc_ks: int = 3  # kernel of the encoder's blocks, odd
+    dec_ks: int = 3  # kernel of the decoder's blocks, odd
+    mlp_ratio: float = 4  # hidden width of the channel mixer over its width
+    proj_drop: float = 0.0  # dropout in the channel mixer
+    drop_path: float = 0.3  # largest rate of stochastic depth, reached by the deepest blocks
+    drop_path_per: str = "point"  # "point" (as released) or "scene"
+    use_gelu: bool = True  # False: ReLU in the blocks (released S3DIS recipe); GELU elsewhere in either case
+    shuffle_orders: bool = True  # accepted; see order
+    recompute: bool = False  # less memory in training: work out the hidden layers again in backward
+    backend: str = "auto"  # of the convolutions, see ffnet3d.ops
+    cls_mode: bool = False  # encoder only: not available yet
+    pdnorm_bn: bool = False  # norms by data set: not available yet, nor do the other pdnorm fields act
+    pdnorm_ln: bool = False
+    pdnorm_decouple: bool = True
+    pdnorm_adaptive: bool = False
+    pdnorm_affine: bool = True
+    pdnorm_conditions: tuple[str, ...] = ("ScanNet", "S3DIS", "Structured3D")
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+        self._check_lengths()
+        self._check_values()
+
+    def _check_lengths(self) -> None:
+        stages = len(self.enc_channels)
+        expected = {"enc_depths": stages}
+        expected |= dict.fromkeys(("stride", "dec_depths", "dec_channels"), stages - 1)
+        for name, length in expected.items():
+            value = getattr(self, name)
+            if len(value) != length:
+                beside = f"beside enc_channels={self.enc_channels}"
+                raise ValueError(f"{name} must have {length} entries {beside}, got {value}")
+        if stages < 2:
+            raise ValueError(f"enc_channels needs two stages or more, got {self.enc_channels}")
+
+    def _check_values(self) -> None:
+        for name in ("cls_mode", "pdnorm_bn", "pdnorm_ln"):
+            if getattr(self, name):
+                raise ValueError(f"{name}=True is not available in this version of FFNet3D: set it to False")
+        for name in ("enc_ks", "dec_ks"):
+            size = getattr(self, name)
+            if size < 1 or size % 2 == 0:
+                raise ValueError(f"{name} must be odd and positive, got {size}")
+        for name in ("enc_channels", "dec_channels"):
+            if min(getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.in_channels < 1:
+            raise ValueError(f"in_channels must be positive, got {self.in_channels}")
+        if any(step < 2 or step & (step - 1) for step in self.stride):
+            raise ValueError(f"stride must hold powers of two (2, 4, ...), got {self.stride}")
+        if not 0 <= self.drop_path < 1:
+            raise ValueError(f"drop_path must be in [0, 1), got {self.drop_path}")
+
+    def kernel_sizes(self) -> tuple[set[int], ...]:
+        """Kernel sizes that each level's neighbour tables must serve, finest first."""
+        last = len(self.enc_channels) - 1
+        sizes = [{self.enc_ks} | ({self.dec_ks} if depth < last else set()) for depth in range(last + 1)]
+        sizes[0].add(STEM_KERNEL)
+        return tuple(sizes)
+
+    def encoder_drop_path(self) -> list[list[float]]:
+        """Stochastic depth of each encoder block, by stage: it grows evenly with depth."""
+        return _by_stage(_linspace(self.drop_path, sum(self.enc_depths)), self.enc_depths)
+
+    def decoder_drop_path(self) -> list[list[float]]:
+        """The same for the decoder, finest stage first: it falls evenly in the order of execution."""
+        rates = _by_stage(_linspace(self.drop_path, sum(self.dec_depths)), self.dec_depths)
+        return [stage[::-1] for stage in rates]
+
+
+def _linspace(end: float, count: int) -> list[float]:
+    return [end * i / max(count - 1, 1) for i in range(count)]
+
+
+def _by_stage(rates: list[float], depths: Sequence[int]) -> list[list[float]]:
+    ends = list(accumulate(depths))
+    return [rates[end - depth : end] for depth, end in zip(depths, ends, strict=True)]

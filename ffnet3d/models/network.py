@@ -1,0 +1,171 @@
+"""FFNet3D: a U-Net over the voxels of a point cloud whose blocks are convolutions only (arXiv 2406.02021).
+
+What is unusual about it:
+- all geometry of a batch (the pyramid) is worked out before any feature; the network only computes features;
+- points that share a voxel enter as the mean of their features and leave with the same output, so the result
+  does not depend on the order of the points;
+- the biases in front of a batch norm (`key`, `value`, `conv`, the projections of pooling and unpooling) have
+  a zero gradient in training. So has the bias of a stage's last `fc2` while no path is dropped, the finest
+  decoder stage aside: the batch norms of all its readers remove it. They stay, because in evaluation they
+  count and released weights carry them: 86 of the released segmentor's 537 tensors.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ffnet3d.models.blocks import Block
+from ffnet3d.models.config import STEM_KERNEL, FFNet3DConfig
+from ffnet3d.models.inputs import PointBatch, read_points
+from ffnet3d.models.layers import SubMConv3d, batch_norm, init_linear
+from ffnet3d.models.registry import MODELS
+from ffnet3d.models.sampling import GridPool, GridUnpool
+from ffnet3d.ops import segment_reduce
+from ffnet3d.voxels import Level, Pyramid, build_pyramid
+
+
+class Stem(nn.Module):
+    """Submanifold convolution 5x5x5 without bias, batch norm, GELU."""
+
+    def __init__(self, in_channels: int, out_channels: int, backend: str = "auto") -> None:
+        super().__init__()
+        self.conv = SubMConv3d(in_channels, out_channels, STEM_KERNEL, bias=False, backend=backend)
+        self.norm = batch_norm(out_channels)
+        self.act = nn.GELU()
+
+    def forward(self, features: Tensor, level: Level) -> Tensor:
+        """Features [V, Cin] of the finest voxels -> features [V, Cout]."""
+        out: Tensor = self.act(self.norm(self.conv(features, level.neighbors[STEM_KERNEL])))
+        return out
+
+
+class Stage(nn.Module):
+    """Blocks on one level."""
+
+    def __init__(self, blocks: list[Block]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, features: Tensor, level: Level) -> Tensor:
+        """Features [V, C] of the level's voxels -> features [V, C]."""
+        for block in self.blocks:
+            features = block(features, level)
+        return features
+
+
+@MODELS.register("ffnet")
+@MODELS.register("FFNet3D")
+class FFNet3D(nn.Module):
+    """The backbone; its arguments are the fields of `FFNet3DConfig`, by default the released network's."""
+
+    __signature__ = inspect.signature(FFNet3DConfig)
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__()
+        self.config = config = FFNet3DConfig(**arguments)
+        self.out_channels = config.dec_channels[0]
+        # By level, the finest first; pools[l] and unpools[l] stand between the levels l and l + 1.
+        self.stem = Stem(config.in_channels, config.enc_channels[0], config.backend)
+        self.encoder = _stages(config, config.enc_channels, config.enc_ks, config.encoder_drop_path())
+        self.pools = nn.ModuleList(GridPool(fine, coarse) for fine, coarse in pairwise(config.enc_channels))
+        widths = (*config.dec_channels, config.enc_channels[-1])
+        self.unpools = nn.ModuleList(
+            GridUnpool(widths[depth + 1], skip, widths[depth])
+            for depth, skip in enumerate(config.enc_channels[:-1])
+        )
+        self.decoder = _stages(config, config.dec_channels, config.dec_ks, config.decoder_drop_path())
+        self.apply(init_linear)
+
+    def forward(self, batch: Mapping[str, Any]) -> Tensor:
+        """Features [N, dec_channels[0]] of every point, in input order.
+
+        `batch` holds feat [N, in_channels] float, grid_coord [N, 3] integers in 0..65535, and offset [B] or
+        batch [N]; it may hold `pyramid`, made by `build_pyramid`. Raises ValueError naming what is wrong.
+        """
+        points = read_points(batch, self.config.in_channels)
+        pyramid = batch.get("pyramid")
+        if pyramid is None:
+            pyramid = self._pyramid(points)
+        self._check_pyramid(pyramid, points)
+        features = voxel_mean(points.feat, pyramid).to(self.stem.conv.weight.dtype)
+        return self._decode(self._encode(features, pyramid), pyramid).index_select(0, pyramid.point_to_voxel)
+
+    def build_pyramid(self, batch: Mapping[str, Any]) -> Pyramid:
+        """The geometry of a batch, for its key `pyramid`: worked out once, used in several forward passes."""
+        return self._pyramid(read_points(batch, self.config.in_channels))
+
+    def _pyramid(self, points: PointBatch) -> Pyramid:
+        config = self.config
+        return build_pyramid(points.grid_coord, points.batch, config.stride, config.kernel_sizes())
+
+    def _check_pyramid(self, pyramid: Pyramid, points: PointBatch) -> None:
+        if pyramid.num_points != len(points.feat):
+            raise ValueError(f"the pyramid has {pyramid.num_points} points, the batch {len(points.feat)}")
+        kernels, levels = self.config.kernel_sizes(), pyramid.levels
+        served = [wanted <= set(level.neighbors) for wanted, level in zip(kernels, levels, strict=False)]
+        if len(levels) != len(kernels) or not all(served):
+            raise ValueError(
+                f"the pyramid does not serve the kernels {kernels} of each level: use build_pyramid"
+            )
+        if self.training and pyramid.levels[-1].num_voxels < 2:
+            raise ValueError(
+                "this batch is a single voxel at the coarsest level, and batch norm needs two in training: "
+                "use larger crops, more scenes in a batch, a smaller grid_size, or model.eval()"
+            )
+
+    def _encode(self, features: Tensor, pyramid: Pyramid) -> list[Tensor]:
+        """Voxel features -> the features of every level, finest first."""
+        outputs = [self.encoder[0](self.stem(features, pyramid.levels[0]), pyramid.levels[0])]
+        for pool, stage, parents, level in zip(
+            self.pools, self.encoder[1:], pyramid.parents, pyramid.levels[1:], strict=True
+        ):
+            outputs.append(stage(pool(outputs[-1], parents, level.num_voxels), level))
+        return outputs
+
+    def _decode(self, outputs: list[Tensor], pyramid: Pyramid) -> Tensor:
+        """The encoder's features of every level -> features of the finest."""
+        features = outputs[-1]
+        for depth in reversed(range(len(self.decoder))):
+            features = self.unpools[depth](features, outputs[depth], pyramid.parents[depth])
+            features = self.decoder[depth](features, pyramid.levels[depth])
+        return features
+
+
+def voxel_mean(feat: Tensor, pyramid: Pyramid) -> Tensor:
+    """Point features [N, C] -> the mean of each voxel's points [V, C], in float32 or wider."""
+    feat = feat.to(torch.promote_types(feat.dtype, torch.float32))
+    feat = feat.index_select(0, pyramid.point_order)
+    if not pyramid.has_duplicates:
+        return feat
+    voxel = pyramid.point_to_voxel[pyramid.point_order]
+    return segment_reduce(feat, voxel, pyramid.levels[0].num_voxels, "mean")
+
+
+def _stages(
+    config: FFNet3DConfig, channels: tuple[int, ...], kernel_size: int, rates: list[list[float]]
+) -> nn.ModuleList:
+    """Stages by level; `rates` holds the stochastic depth of each block."""
+    return nn.ModuleList(
+        Stage([_block(config, width, kernel_size, rate) for rate in stage])
+        for width, stage in zip(channels, rates, strict=True)
+    )
+
+
+def _block(config: FFNet3DConfig, channels: int, kernel_size: int, drop_path: float) -> Block:
+    return Block(
+        channels,
+        kernel_size,
+        mlp_ratio=config.mlp_ratio,
+        use_gelu=config.use_gelu,
+        proj_drop=config.proj_drop,
+        drop_path=drop_path,
+        drop_path_per=config.drop_path_per,
+        recompute=config.recompute,
+        backend=config.backend,
+    )

@@ -1,0 +1,49 @@
+"""Between two levels of the pyramid: pooling to the parent cells and unpooling back (paper: appendix G.3)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ffnet3d.models.layers import batch_norm
+from ffnet3d.ops import segment_reduce
+
+
+class GridPool(nn.Module):
+    """Linear, maximum over the children of each parent cell, batch norm, GELU."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.proj = nn.Linear(in_channels, out_channels)
+        self.norm = batch_norm(out_channels)
+        self.act = nn.GELU()
+
+    def forward(self, features: Tensor, parents: Tensor, num_parents: int) -> Tensor:
+        """Child features [V, Cin] and parent rows [V] int64, non-decreasing -> parent features [P, Cout]."""
+        pooled = segment_reduce(self.proj(features), parents, num_parents, "max")
+        out: Tensor = self.act(self.norm(pooled))
+        return out
+
+
+class Projection(nn.Sequential):
+    """Linear, batch norm, GELU."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.add_module("linear", nn.Linear(in_channels, out_channels))
+        self.add_module("norm", batch_norm(out_channels))
+        self.add_module("act", nn.GELU())
+
+
+class GridUnpool(nn.Module):
+    """Projects the coarse and the skip features, hands each child its parent's features, adds both."""
+
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.proj = Projection(in_channels, out_channels)
+        self.skip = Projection(skip_channels, out_channels)
+
+    def forward(self, coarse: Tensor, skip: Tensor, parents: Tensor) -> Tensor:
+        """Coarse [P, Cin], skip [V, Cskip] and parent rows [V] int64 -> features [V, Cout]."""
+        # The projection of a parent is worked out once, not once a child.
+        out: Tensor = self.skip(skip) + self.proj(coarse).index_select(0, parents)
+        return out

@@ -1,0 +1,18 @@
+"""Operators on sparse voxels: submanifold convolution (dense and depthwise) and segment reductions.
+
+`reference` holds the slow definitions, `torch_backend` the fast form in plain PyTorch; `backends` is the
+table that wires them, `functional` the face that checks arguments.
+"""
+
+from ffnet3d.ops.backends import Backend, available_backends, resolve_backend
+from ffnet3d.ops.functional import subm_conv3d, subm_conv3d_depthwise
+from ffnet3d.ops.segments import segment_reduce
+
+__all__ = [
+    "Backend",
+    "available_backends",
+    "resolve_backend",
+    "segment_reduce",
+    "subm_conv3d",
+    "subm_conv3d_depthwise",
+]

@@ -1,0 +1,81 @@
+"""The table of backends of the submanifold convolution, and the choice among them."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ffnet3d.ops.reference import subm_conv3d_reference
+from ffnet3d.ops.torch_backend import subm_conv3d_torch
+
+Convolution = Callable[[Tensor, Tensor, Tensor | None, Tensor], Tensor]
+
+logger = logging.getLogger(__name__)
+
+
+def _always() -> tuple[bool, str]:
+    return True, ""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One implementation of the submanifold convolution."""
+
+    name: str
+    subm_conv3d: Convolution  # (features, weight, bias, neighbors) -> [N, Cout]
+    is_available: Callable[[], tuple[bool, str]] = _always  # (whether it can run here, else why not)
+    device_types: tuple[str, ...] | None = None  # None: any device
+
+
+BACKENDS = (
+    Backend("reference", subm_conv3d_reference),
+    Backend("torch", subm_conv3d_torch),
+)
+AUTO = ("torch",)  # what "auto" may pick, the best first
+
+
+def available_backends() -> dict[str, str]:
+    """Each known backend by name, with "" if it can run here and else the reason why not."""
+    return {backend.name: backend.is_available()[1] for backend in BACKENDS}
+
+
+@functools.cache
+def resolve_backend(name: str = "auto", device_type: str = "cpu") -> Backend:
+    """The backend of that name, for a device type such as "cpu" or "cuda".
+
+    "auto" takes the first of `AUTO` that can run there, and logs its choice once. A backend asked for by name
+    is that one or a ValueError with the reason: unknown, not available here, or not for this device.
+    """
+    if name == "auto":
+        for candidate in AUTO:
+            backend = _find(candidate)
+            if not _obstacle(backend, device_type):
+                logger.info("submanifold convolution on %s: backend %r", device_type, backend.name)
+                return backend
+        raise ValueError(f"no backend can run on {device_type!r}: {available_backends()}")
+    backend = _find(name)
+    if reason := _obstacle(backend, device_type):
+        raise ValueError(f"backend {name!r} cannot run here: {reason}; take 'auto', or one of {_known()}")
+    return backend
+
+
+def _find(name: str) -> Backend:
+    for backend in BACKENDS:
+        if backend.name == name:
+            return backend
+    raise ValueError(f"unknown backend {name!r}; known: auto, {_known()}")
+
+
+def _known() -> str:
+    return ", ".join(backend.name for backend in BACKENDS)
+
+
+def _obstacle(backend: Backend, device_type: str) -> str:
+    if backend.device_types is not None and device_type not in backend.device_types:
+        return f"it runs on {', '.join(backend.device_types)}, and the tensors are on {device_type}"
+    available, reason = backend.is_available()
+    return "" if available else reason

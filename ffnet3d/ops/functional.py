@@ -1,0 +1,81 @@
+"""The convolutions as the network calls them: arguments checked, cast for autocast, given to a backend."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ffnet3d.ops.backends import resolve_backend
+from ffnet3d.ops.depthwise import subm_conv3d_depthwise_torch
+
+
+def subm_conv3d(
+    features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor, backend: str = "auto"
+) -> Tensor:
+    """Submanifold convolution: `out[i] = sum_k features[neighbors[i, k]] @ weight[k] + bias`.
+
+    Args:
+        features: [N, Cin] floating, one row a voxel.
+        weight: [K, Cin, Cout], offsets row-major over (dx, dy, dz), dz fastest; a cross-correlation.
+        bias: [Cout] or None.
+        neighbors: [N, K] int32 or int64 table of `ffnet3d.voxels.build_neighbors`: row of the neighbour, N
+            where there is none. It must be symmetric, as that of unique voxels is: the backends rely on it.
+        backend: "auto" or a name of `available_backends()`.
+
+    Returns:
+        [N, Cout], in the dtype of the features, or of autocast where it is on (float64 stays float64).
+
+    Raises:
+        ValueError: shapes, dtypes or devices that do not fit; a backend that is unknown or cannot run.
+    """
+    _check_table(features, neighbors)
+    if weight.ndim != 3 or weight.shape[:2] != (neighbors.shape[1], features.shape[1]):
+        expected = f"[{neighbors.shape[1]}, {features.shape[1]}, Cout]"
+        raise ValueError(f"weight must be [K, Cin, Cout] = {expected} here, got {list(weight.shape)}")
+    features, weight, bias = _cast(features, weight, bias)
+    return resolve_backend(backend, features.device.type).subm_conv3d(features, weight, bias, neighbors)
+
+
+def subm_conv3d_depthwise(features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor) -> Tensor:
+    """Depthwise submanifold convolution: `out[i] = sum_k features[neighbors[i, k]] * weight[k] + bias`.
+
+    features [N, C], weight [K, C], bias [C] or None, neighbors [N, K]; all else as in `subm_conv3d`.
+    """
+    _check_table(features, neighbors)
+    if weight.shape != (neighbors.shape[1], features.shape[1]):
+        expected = f"[{neighbors.shape[1]}, {features.shape[1]}]"
+        raise ValueError(f"weight must be [K, C] = {expected} here, got {list(weight.shape)}")
+    features, weight, bias = _cast(features, weight, bias)
+    return subm_conv3d_depthwise_torch(features, weight, bias, neighbors)
+
+
+def _check_table(features: Tensor, neighbors: Tensor) -> None:
+    if features.ndim != 2 or not features.is_floating_point():
+        raise ValueError(f"features must be floating [N, C], got {features.dtype} {list(features.shape)}")
+    if neighbors.ndim != 2 or len(neighbors) != len(features) or neighbors.shape[1] % 2 == 0:
+        raise ValueError(
+            f"neighbors must be [N, K] with N = {len(features)} rows, as the features, and an odd K, "
+            f"got {list(neighbors.shape)}"
+        )
+    if neighbors.dtype not in (torch.int32, torch.int64):
+        raise ValueError(f"neighbors must be int32 or int64, got {neighbors.dtype}")
+    if neighbors.device != features.device:
+        raise ValueError(f"features are on {features.device} and neighbors on {neighbors.device}")
+
+
+def _cast(features: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Check the parameters against the features, and bring all to autocast's dtype where it is on."""
+    if bias is not None and bias.shape != weight.shape[-1:]:
+        raise ValueError(f"bias must be [{weight.shape[-1]}], got {list(bias.shape)}")
+    device_type = features.device.type
+    if torch.is_autocast_enabled(device_type) and features.dtype != torch.float64:
+        dtype = torch.get_autocast_dtype(device_type)
+        features, weight = features.to(dtype), weight.to(dtype)
+        bias = None if bias is None else bias.to(dtype)
+    for name, tensor in (("weight", weight), ("bias", bias)):
+        if tensor is not None and (tensor.dtype, tensor.device) != (features.dtype, features.device):
+            raise ValueError(
+                f"features are {features.dtype} on {features.device}, "
+                f"but {name} is {tensor.dtype} on {tensor.device}"
+            )
+    return features, weight, bias

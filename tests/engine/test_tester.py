@@ -1,0 +1,160 @@
+"""Voting over fragments and views, and what a test writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_run import CLASSES, POINTS, tiny_config
+from torch import nn
+
+pytest.importorskip("lightning_fabric", reason="pip install 'ffnet3d[train]'")
+
+# The module, not its function `test`, which pytest would collect.
+from ffnet3d.engine import test as tester
+from ffnet3d.engine.build import build_dataset
+from ffnet3d.engine.checkpoint import save_checkpoint
+from ffnet3d.engine.config import Config
+from ffnet3d.engine.evaluate import predictions
+from ffnet3d.engine.voting import sum_votes, vote
+from ffnet3d.models import build_model
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return tiny_config(tmp_path)
+
+
+def save_network(config: Config, seed: int) -> Path:
+    """A checkpoint of an untrained network, whose scores are far enough apart to vote on."""
+    torch.manual_seed(seed)
+    network = build_model(config.model)
+    with torch.no_grad():
+        network.seg_head.weight.normal_()
+    path = Path(config.save_path) / "model" / f"random_{seed}.pth"
+    save_checkpoint(path, {"epoch": 0, "state_dict": network.state_dict()})
+    return path
+
+
+def labels(config: Config, scene: str) -> np.ndarray:
+    return np.load(Path(config.save_path) / "result" / f"{scene}_pred.npy")
+
+
+def test_votes_match_a_naive_sum(config: Config) -> None:
+    torch.manual_seed(0)
+    network = build_model(config.model).eval()
+    scene = build_dataset(config, "test").test_scene(0)
+    naive = np.zeros((POINTS, CLASSES))
+    with torch.no_grad():
+        for fragment in scene.fragments():
+            probability = network(fragment.inputs)["seg_logits"].softmax(1).numpy()
+            for row, point in enumerate(fragment.index.tolist()):
+                naive[point] += probability[row]
+    votes = sum_votes(network, scene, CLASSES, CPU)
+    np.testing.assert_allclose(votes.numpy(), naive, rtol=1e-5, atol=1e-6)
+    assert (votes.sum(1) >= scene.num_views - 1e-4).all()  # every point got a whole vote in every view
+    np.testing.assert_array_equal(vote(network, scene, CLASSES, CPU), naive.argmax(1))
+
+
+def test_the_network_sees_every_view(config: Config) -> None:
+    class Recorder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[torch.Tensor] = []
+
+        def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            self.seen.append(batch["coord"])
+            return {"seg_logits": torch.zeros(len(batch["coord"]), CLASSES)}
+
+    recorder = Recorder()
+    scene = build_dataset(config, "test").test_scene(0)
+    sum_votes(recorder, scene, CLASSES, CPU)
+    assert len(recorder.seen) == len(list(scene.fragments()))
+    assert scene.num_views == 2
+    assert len(recorder.seen) > scene.num_views  # 20 cm voxels hold several of the points
+
+
+def test_a_test_labels_every_point_and_writes_the_summary(config: Config) -> None:
+    weight = save_network(config, seed=1)
+    result = tester.test(config, weight)
+    summary = json.loads(result.file.read_text())
+    assert [scene["name"] for scene in summary["scenes"]] == [f"Area_2-room_{room}" for room in range(3)]
+    confusion = np.zeros((CLASSES, CLASSES), dtype=int)
+    for room in range(3):
+        predicted = labels(config, f"Area_2-room_{room}")
+        truth = np.load(Path(config.data.test.data_root) / "Area_2" / f"room_{room}" / "segment.npy")[:, 0]
+        assert predicted.shape == (POINTS,)
+        assert predicted.dtype == np.int64
+        np.add.at(confusion, (truth, predicted), 1)
+    assert summary["confusion"] == confusion.tolist()
+    assert summary["views"] == 2
+    assert summary["weight"] == str(weight)
+    assert summary["scores"]["allAcc"] == pytest.approx(np.trace(confusion) / confusion.sum())
+    assert result.allacc == summary["scores"]["allAcc"]
+    shown = sorted((Path(config.save_path) / "result" / "scenes").glob("*.npz"))
+    assert len(shown) == 3
+    with np.load(shown[0]) as arrays:
+        kinds = {name: (arrays[name].dtype.name, arrays[name].shape) for name in arrays.files}
+    assert kinds == {
+        "coord": ("float32", (POINTS, 3)),
+        "color": ("uint8", (POINTS, 3)),
+        "segment": ("int16", (POINTS,)),
+        "pred": ("int16", (POINTS,)),
+    }
+
+
+def test_another_checkpoint_replaces_the_predictions(config: Config) -> None:
+    tester.test(config, save_network(config, seed=1))
+    before = labels(config, "Area_2-room_0")
+    result = tester.test(config, save_network(config, seed=2))
+    assert (labels(config, "Area_2-room_0") != before).any()
+    assert json.loads(result.file.read_text())["weight"].endswith("random_2.pth")
+
+
+def test_two_processes_test_as_one(config: Config) -> None:
+    weight = save_network(config, seed=1)
+    alone = json.loads(tester.test(config, weight).file.read_text())
+    both = json.loads(tester.test(config, weight, devices=2).file.read_text())
+    for summary in (alone, both):
+        for scene in summary["scenes"]:
+            del scene["seconds"]
+    assert both == alone
+
+
+def test_a_checkpoint_must_be_named_and_fit(config: Config) -> None:
+    with pytest.raises(ValueError, match="no checkpoint to test"):
+        tester.test(config)
+    weight = save_network(config, seed=1)
+    config.model.backbone.enc_channels = [6, 10]
+    with pytest.raises(ValueError, match=r"random_1\.pth are of another network"):
+        tester.test(config, weight)
+
+
+def test_a_thinned_cloud_is_labelled_in_full(config: Config) -> None:
+    config.data.test.transform = [
+        {"type": "Copy", "keys_dict": {"segment": "origin_segment"}},
+        {
+            "type": "GridSample",
+            "grid_size": 0.3,
+            "mode": "train",
+            "return_inverse": True,
+        },
+        {"type": "NormalizeColor"},
+    ]
+    tester.test(config, save_network(config, seed=1))
+    assert labels(config, "Area_2-room_1").shape == (POINTS,)
+
+
+def test_validation_scores_original_points() -> None:
+    logits = torch.eye(3)
+    batch = {"inverse": torch.tensor([0, 0, 2, 1]), "origin_segment": torch.tensor([0, 1, 2, 1])}
+    predicted, target = predictions(logits, batch)
+    assert predicted.tolist() == [0, 0, 2, 1]
+    assert target.tolist() == [0, 1, 2, 1]
+    with pytest.raises(ValueError, match="'inverse' needs 'origin_segment'"):
+        predictions(logits, {"inverse": batch["inverse"]})

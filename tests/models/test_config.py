@@ -1,0 +1,56 @@
+"""Arguments of the network: what they mean and which are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ffnet3d.models import FFNet3DConfig, build_model
+
+
+def test_drop_path_grows_through_the_encoder_and_falls_through_the_decoder() -> None:
+    config = FFNet3DConfig()
+    encoder = [rate for stage in config.encoder_drop_path() for rate in stage]
+    assert encoder == pytest.approx([0.3 * i / 13 for i in range(14)])
+    executed = [rate for stage in reversed(config.decoder_drop_path()) for rate in stage]
+    assert executed == pytest.approx([0.3 * i / 7 for i in reversed(range(8))])
+    assert [len(stage) for stage in config.encoder_drop_path()] == [2, 2, 2, 6, 2]
+
+
+def test_single_block_has_no_drop_path() -> None:
+    config = FFNet3DConfig(
+        stride=(2,), enc_depths=(1, 0), enc_channels=(4, 4), dec_depths=(1,), dec_channels=(4,)
+    )
+    assert config.encoder_drop_path() == [[0.0], []]
+    assert config.decoder_drop_path() == [[0.0]]
+
+
+def test_kernel_sizes_of_each_level() -> None:
+    assert FFNet3DConfig(enc_ks=3, dec_ks=7).kernel_sizes() == ({3, 5, 7}, {3, 7}, {3, 7}, {3, 7}, {3})
+
+
+def test_lists_become_tuples() -> None:
+    assert FFNet3DConfig(dec_depths=[1, 1, 1, 1]) == FFNet3DConfig(dec_depths=(1, 1, 1, 1))
+
+
+BAD_ARGUMENTS = [
+    ({"enc_depths": (1, 1)}, r"enc_depths must have 5 entries.*got \(1, 1\)"),
+    ({"stride": (2, 2, 2)}, r"stride must have 4 entries"),
+    ({"stride": (2, 2, 2, 3)}, r"stride must hold powers of two.*\(2, 2, 2, 3\)"),
+    ({"enc_ks": 4}, "enc_ks must be odd and positive, got 4"),
+    ({"dec_channels": (64, 0, 128, 256)}, "dec_channels must be positive"),
+    ({"in_channels": 0}, "in_channels must be positive, got 0"),
+    ({"drop_path": 1.0}, r"drop_path must be in \[0, 1\), got 1.0"),
+    ({"drop_path_per": "voxel"}, "drop_path_per must be 'point' or 'scene', got 'voxel'"),
+    ({"cls_mode": True}, "cls_mode=True is not available"),
+    ({"pdnorm_bn": True}, "pdnorm_bn=True is not available"),
+    ({"pdnorm_ln": True}, "pdnorm_ln=True is not available"),
+    ({"enc_depth": (1,)}, "FFNet3D has no argument 'enc_depth': did you mean 'enc_depths'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_ARGUMENTS)
+def test_bad_argument_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_model({"type": "FFNet3D", **arguments})

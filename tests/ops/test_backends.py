@@ -1,0 +1,65 @@
+"""The choice of a backend: by name without fallback, or automatic and said."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+
+from ffnet3d.ops import Backend, available_backends, resolve_backend, subm_conv3d
+from ffnet3d.ops.reference import subm_conv3d_reference
+
+
+@pytest.fixture(autouse=True)
+def _fresh_choice() -> None:
+    resolve_backend.cache_clear()
+
+
+def test_the_backends_that_need_nothing_are_available() -> None:
+    assert available_backends() == {"reference": "", "torch": ""}
+
+
+def test_auto_logs_its_choice_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="ffnet3d.ops.backends"):
+        chosen = [resolve_backend("auto", "cpu") for _ in range(3)]
+    assert [backend.name for backend in chosen] == ["torch"] * 3
+    assert [record.message for record in caplog.records] == [
+        "submanifold convolution on cpu: backend 'torch'"
+    ]
+
+
+def test_a_named_backend_is_taken_silently(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        assert resolve_backend("reference", "cpu").subm_conv3d is subm_conv3d_reference
+    assert not caplog.records
+
+
+def test_unknown_backend_lists_the_known() -> None:
+    neighbors = torch.zeros(1, 1, dtype=torch.int32)
+    with pytest.raises(ValueError, match="unknown backend 'spconv'; known: auto, reference, torch"):
+        subm_conv3d(torch.ones(1, 2), torch.ones(1, 2, 2), None, neighbors, backend="spconv")
+
+
+@pytest.mark.parametrize(
+    ("backend", "reason"),
+    [
+        (Backend("fast", subm_conv3d_reference, lambda: (False, "library missing")), "library missing"),
+        (Backend("fast", subm_conv3d_reference, device_types=("cuda",)), "it runs on cuda, .* are on cpu"),
+    ],
+)
+def test_no_fallback_by_name_but_by_auto(
+    backend: Backend, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch_backend = resolve_backend("torch", "cpu")
+    resolve_backend.cache_clear()
+    monkeypatch.setattr("ffnet3d.ops.backends.BACKENDS", (backend, torch_backend))
+    monkeypatch.setattr("ffnet3d.ops.backends.AUTO", ("fast", "torch"))
+    with pytest.raises(ValueError, match=f"backend 'fast' cannot run here: {reason}"):
+        resolve_backend("fast", "cpu")
+    assert resolve_backend("auto", "cpu").name == "torch"
+    monkeypatch.setattr("ffnet3d.ops.backends.AUTO", ("fast",))
+    resolve_backend.cache_clear()
+    with pytest.raises(ValueError, match="no backend can run on 'cpu'"):
+        resolve_backend("auto", "cpu")
+    resolve_backend.cache_clear()
