@@ -1,8 +1,8 @@
 """Baselines beside which a trained network must look good, on the same voxels and features as its config.
 
 Two of them: the most frequent class of the training scans for every point, and a linear classifier
-(multinomial logistic regression) on each voxel's own features, which are colour and normal. Scores count every
-labelled point of the validation scans.
+(multinomial logistic regression) on each voxel's own features, which are colour and normal. Scores count
+every labelled point of the validation scans.
 
     python benchmarks/baselines.py -d scannet -c ffnet3d-tiny -D /data/scannet
 """

@@ -148,7 +148,7 @@ def main() -> None:
     """Run the command; a ValueError, a missing extra or an unreadable file ends in one line and status 2."""
     try:
         app()
-    except (ValueError, ImportError, FileNotFoundError) as error:
+    except (ValueError, ImportError, OSError) as error:
         message = " ".join(str(error).split())
         typer.echo(f"ffnet3d: {message}", err=True)
         sys.exit(2)

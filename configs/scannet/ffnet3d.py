@@ -78,7 +78,7 @@ data = dict(
                 dict(type="ToTensor"),
                 dict(type="Collect", keys=("coord", "grid_coord", "index"), feat_keys=("color", "normal")),
             ],
-            # Four rotations at three scales, then a flip of both axes: the 13 views of the published protocol.
+            # The 13 views of the published protocol: four rotations at three scales, a flip of both axes.
             aug_transform=[
                 [
                     dict(type="RandomRotateTargetAngle", angle=[angle], axis="z", center=[0, 0, 0], p=1),

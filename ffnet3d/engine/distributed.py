@@ -9,6 +9,7 @@ already and the environment decides.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 from collections.abc import Callable
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
+from ffnet3d.engine.errors import original_message
 from ffnet3d.registry import require
 
 if TYPE_CHECKING:
@@ -97,12 +99,15 @@ def build_fabric(layout: Layout, find_unused_parameters: bool = False) -> Fabric
     environments = require("lightning_fabric.plugins.environments", "train")
     torchrun = environments.TorchElasticEnvironment.detect()
     environment = environments.TorchElasticEnvironment if torchrun else environments.LightningEnvironment
+    # Buffers are shared before evaluations (share_buffers), not at every step; torch 2.13 renames the option.
+    options = inspect.signature(nn.parallel.DistributedDataParallel).parameters
+    sync_buffers = "forward_sync_buffers" if "forward_sync_buffers" in options else "broadcast_buffers"
     strategy = strategies.DDPStrategy(
         cluster_environment=environment(),
         start_method="popen" if layout.external else "spawn",
         timeout=COLLECTIVE_TIMEOUT,
-        broadcast_buffers=False,
         find_unused_parameters=find_unused_parameters,
+        **{sync_buffers: False},
     )
     where = {"accelerator": layout.accelerator, "devices": layout.devices, "num_nodes": layout.machines}
     return cast("Fabric", fabric(strategy=strategy, **where))
@@ -122,10 +127,10 @@ def launch(
         # Fabric hands all arguments on to the function, whatever its annotation says.
         return fabric.launch(run_process, layout.devices, function, *args)  # type: ignore[arg-type]
     except ProcessRaisedException as error:
-        last = str(error).rstrip().splitlines()[-1]
-        if last.startswith("ValueError: "):
-            raise ValueError(last.removeprefix("ValueError: ")) from error
-        raise
+        message = original_message(str(error))
+        if message is None:
+            raise
+        raise ValueError(message) from error
 
 
 def run_process(fabric: Fabric, processes: int, function: Callable[..., Any], *args: Any) -> Any:

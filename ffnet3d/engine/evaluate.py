@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ffnet3d.engine.distributed import all_reduce
+from ffnet3d.engine.errors import unwrap_errors
 from ffnet3d.engine.metrics import ConfusionMatrix, Scores
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def evaluate(
     network.eval()
     confusion = ConfusionMatrix(num_classes, ignore_index)
     losses = torch.zeros(2, dtype=torch.float64)  # sum, number of batches
-    for batch in loader:
+    for batch in unwrap_errors(loader):
         batch = to_device(batch, fabric.device)
         output = network(batch)
         confusion.update(*predictions(output["seg_logits"], batch))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ffnet3d.engine.config import Config, apply_data_root, load_config
+from ffnet3d.engine.run_folder import RunFolder
 from ffnet3d.registry import nearest
 
 logger = logging.getLogger(__name__)
@@ -69,19 +70,15 @@ def training_config(request: TrainRequest) -> Config:
     name = request.name or (Path(request.config).stem if request.config else None)
     if name is None:
         raise ValueError("name a config with -c, or with -r true the run to go on with by -n")
-    folder = EXPERIMENTS / request.dataset / name
-    has_run = (folder / "model").is_dir() and any((folder / "model").glob("*.pth"))
-    if request.resume and not has_run:
-        raise ValueError(
-            f"-r true: {folder}/model holds no checkpoint to go on from; leave -r out to start the run"
-        )
-    if has_run and not request.resume:
-        raise ValueError(
-            f"{folder} holds a run already: -r true goes on with it, -n NAME starts another beside it"
-        )
-    file = folder / "config.py" if request.resume else find_config(request.dataset, request.config or "")
+    folder = RunFolder(EXPERIMENTS / request.dataset / name)
+    if request.resume:
+        folder.check_started()
+        file = folder.config
+    else:
+        folder.check_new()
+        file = find_config(request.dataset, request.config or "")
     config = load_config(file, request.overrides)
-    config.save_path = str(folder)
+    config.save_path = str(folder.root)
     config.resume = request.resume
     if request.weights is not None:
         config.weight = str(existing_file(request.weights, "-w"))

@@ -65,12 +65,16 @@ class TrainingState:
             "scheduler": self.scheduler.state_dict(),
             "scaler": self.scaler.state_dict() if self.scaler.is_enabled() else None,
             "best_metric_value": self.best_miou,
-            "ffnet3d": {
-                "version": __version__,
-                "config": config_text,
-                "seed": self.seed,
-                "steps_per_epoch": self.schedule.steps_per_epoch,
-            },
+            "ffnet3d": {"version": __version__, "config": config_text, **self.identity()},
+        }
+
+    def identity(self) -> dict[str, int]:
+        """What must be the same for one run to go on where another stopped."""
+        schedule = self.schedule
+        return {
+            "seed": self.seed,
+            "steps_per_epoch": schedule.steps_per_epoch,
+            "total_steps": schedule.total_steps,
         }
 
     def restore(self, path: Path) -> None:
@@ -89,11 +93,12 @@ class TrainingState:
         """ValueError naming what the checkpoint and this run do not share."""
         if "ffnet3d" not in checkpoint:
             raise ValueError(f"{path} is not of this engine: start from its weights instead (-w {path})")
-        steps = checkpoint["ffnet3d"]["steps_per_epoch"]
-        if steps != self.schedule.steps_per_epoch:
-            raise ValueError(
-                f"{path} is of a run with {steps} steps an epoch, but this config and data give "
-                f"{self.schedule.steps_per_epoch}: resume with the same data set, batch size and accumulation"
-            )
+        for name, value in self.identity().items():
+            former = checkpoint["ffnet3d"].get(name)
+            if former != value:
+                raise ValueError(
+                    f"{path} is of a run with {name}={former}, but this config and data give {value}: "
+                    "resume with the same seed, epochs, data set, batch size and accumulation"
+                )
         if (checkpoint["scaler"] is None) == self.scaler.is_enabled():
             raise ValueError(f"{path} is of a run with another amp_dtype or device: keep them when resuming")

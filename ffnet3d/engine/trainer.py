@@ -16,6 +16,7 @@ from ffnet3d.data.loader import EpochBatchSampler
 from ffnet3d.engine.build import build_network, build_train_loader, build_val_loader
 from ffnet3d.engine.checkpoint import load_weights, save_checkpoint
 from ffnet3d.engine.distributed import all_reduce, choose_precision, share_buffers
+from ffnet3d.engine.errors import unwrap_errors
 from ffnet3d.engine.evaluate import Evaluation, evaluate, to_device
 from ffnet3d.engine.events import MetricsLog
 from ffnet3d.engine.hooks import hook_argument
@@ -95,7 +96,7 @@ class Trainer:
         assert isinstance(sampler, EpochBatchSampler)
         sampler.epoch, (_, sampler.start_batch) = epoch, schedule.position(self.state.step)
         self.model.train()
-        groups = grouped(self.train_loader, schedule.accumulation)
+        groups = grouped(unwrap_errors(self.train_loader), schedule.accumulation)
         done = sampler.start_batch // schedule.accumulation
         label = f"epoch {epoch + 1}/{schedule.epochs}"
         start = time.perf_counter()

@@ -27,6 +27,7 @@ class FFNet3DConfig:
     drop_path: float = 0.3  # largest rate of stochastic depth, reached by the deepest blocks
     drop_path_per: str = "point"  # "point" (as released) or "scene"
     use_gelu: bool = True  # False: ReLU in the blocks (released S3DIS recipe); GELU elsewhere in either case
+    bn_momentum: float = 0.01  # of running statistics; raise it where a run has few steps
     shuffle_orders: bool = True  # accepted; see order
     recompute: bool = False  # less memory in training: work out the hidden layers again in backward
     backend: str = "auto"  # of the convolutions, see ffnet3d.ops
@@ -62,6 +63,8 @@ class FFNet3DConfig:
         for name in ("cls_mode", "pdnorm_bn", "pdnorm_ln"):
             if getattr(self, name):
                 raise ValueError(f"{name}=True is not available in this version of FFNet3D: set it to False")
+        if not 0 < self.bn_momentum <= 1:
+            raise ValueError(f"bn_momentum must be in (0, 1], got {self.bn_momentum}")
         for name in ("enc_ks", "dec_ks"):
             size = getattr(self, name)
             if size < 1 or size % 2 == 0:

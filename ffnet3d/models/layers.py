@@ -77,6 +77,13 @@ def batch_norm(channels: int) -> nn.BatchNorm1d:
     return nn.BatchNorm1d(channels, eps=1e-3, momentum=0.01)
 
 
+def set_bn_momentum(module: nn.Module, momentum: float) -> None:
+    """Set the weight of a new batch in the running statistics of every batch norm in `module`."""
+    for child in module.modules():
+        if isinstance(child, nn.BatchNorm1d):
+            child.momentum = momentum
+
+
 def block_activation(use_gelu: bool) -> nn.Module:
     """Activation inside the blocks: GELU, or ReLU as in the released S3DIS recipe."""
     return nn.GELU() if use_gelu else nn.ReLU()

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from ffnet3d.models.blocks import Block
 from ffnet3d.models.config import STEM_KERNEL, FFNet3DConfig
 from ffnet3d.models.inputs import PointBatch, read_points
-from ffnet3d.models.layers import SubMConv3d, batch_norm, init_linear
+from ffnet3d.models.layers import SubMConv3d, batch_norm, init_linear, set_bn_momentum
 from ffnet3d.models.registry import MODELS
 from ffnet3d.models.sampling import GridPool, GridUnpool
 from ffnet3d.ops import segment_reduce
@@ -81,6 +81,7 @@ class FFNet3D(nn.Module):
         )
         self.decoder = _stages(config, config.dec_channels, config.dec_ks, config.decoder_drop_path())
         self.apply(init_linear)
+        set_bn_momentum(self, config.bn_momentum)
 
     def forward(self, batch: Mapping[str, Any]) -> Tensor:
         """Features [N, dec_channels[0]] of every point, in input order.

@@ -143,6 +143,16 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, rooms: Path) -> 
         )
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_scene_is_named_whatever_process_reads_it(tmp_path: Path, workers: int) -> None:
+    write_rooms(tmp_path / "rooms")
+    file = tmp_path / "rooms" / "Area_1" / "room_2" / "color.npy"
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(ValueError, match=r"color\.npy") as caught:
+        train(tiny_config(tmp_path, "run", f"num_worker={workers}"))
+    assert "Traceback" not in str(caught.value)
+
+
 def test_bfloat16_with_accumulation(tmp_path: Path, rooms: Path) -> None:
     result = run(tmp_path, rooms, "enable_amp=True", "gradient_accumulation_steps=3", "hooks=[]")
     assert result.steps == 6  # 4 batches an epoch: a step of 3 and one of 1

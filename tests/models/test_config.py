@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from torch import nn
 
-from ffnet3d.models import FFNet3DConfig, build_model
+from ffnet3d.models import FFNet3D, FFNet3DConfig, build_model
 
 
 def test_drop_path_grows_through_the_encoder_and_falls_through_the_decoder() -> None:
@@ -54,3 +55,22 @@ BAD_ARGUMENTS = [
 def test_bad_argument_is_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build_model({"type": "FFNet3D", **arguments})
+
+
+def test_bn_momentum_reaches_every_batch_norm() -> None:
+    network = FFNet3D(
+        stride=(2,),
+        enc_depths=(1, 1),
+        enc_channels=(4, 4),
+        dec_depths=(1,),
+        dec_channels=(4,),
+        bn_momentum=0.2,
+    )
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d)]
+    assert norms
+    assert all(norm.momentum == 0.2 for norm in norms)
+
+
+def test_bn_momentum_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"bn_momentum must be in \(0, 1\], got 0"):
+        FFNet3DConfig(bn_momentum=0)

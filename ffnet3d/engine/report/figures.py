@@ -84,7 +84,7 @@ def draw_confusion(axes: Axes, results: RunResults) -> None:
 def project(
     coord: np.ndarray, azimuth: float = 0.6, elevation: float = 0.75
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Orthographic view from above (radians): picture positions [N, 2] metres and depth [N], larger = nearer."""
+    """Orthographic view from above (radians): picture positions [N, 2] in metres and nearness [N]."""
     x, y, z = (coord - coord.mean(0)).T
     right = x * np.cos(azimuth) - y * np.sin(azimuth)
     forward = x * np.sin(azimuth) + y * np.cos(azimuth)
