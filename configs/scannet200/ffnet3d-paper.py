@@ -1,4 +1,4 @@
-"""FFNet3D on ScanNet200 as the paper's appendices G.3 and H.1 have it: decoder depths 1, learning rate 0.005."""
+"""FFNet3D on ScanNet200 as in the paper's appendices G.3 and H.1: decoder depths 1, learning rate 0.005."""
 
 _base_ = ["ffnet3d.py"]
 

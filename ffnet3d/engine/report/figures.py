@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CUT_HEIGHT = 0.8  # points above this share of a room's height are left out, so that one sees inside
+CUT_HEIGHT = 0.75  # points above this share of a room's height are left out, so that one sees inside
 MOST_TICKS = 30  # classes that are named on an axis; 200 names would be a smear
 
 
@@ -53,6 +53,7 @@ def draw_scores(axes: Axes, results: RunResults) -> None:
             epochs, [line[key] for line in results.evaluations], "o-", color=color, markersize=3, label=key
         )
     axes.set(title="Validation", xlabel="epoch", ylim=(0, 1))
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(frameon=False)
 
 
@@ -82,7 +83,7 @@ def draw_confusion(axes: Axes, results: RunResults) -> None:
 
 
 def project(
-    coord: np.ndarray, azimuth: float = 0.6, elevation: float = 0.75
+    coord: np.ndarray, azimuth: float = 0.6, elevation: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Orthographic view from above (radians): picture positions [N, 2] in metres and nearness [N]."""
     x, y, z = (coord - coord.mean(0)).T
@@ -100,7 +101,7 @@ def draw_scene(axes_of_views: Any, scene: SceneResult, num_classes: int) -> None
     kept, position = kept[np.argsort(depth)], position[np.argsort(depth)]
     for axes, view in zip(axes_of_views, VIEWS, strict=True):
         colors = view_colors(scene, num_classes)[view][kept] / 255
-        axes.scatter(*position.T, c=colors, s=1.2, linewidths=0)
+        axes.scatter(*position.T, c=colors, s=3, linewidths=0)
         axes.set_aspect("equal")
         axes.set_axis_off()
         axes.set_title(view if view != "input" else f"{scene.name}: input", fontsize=9)

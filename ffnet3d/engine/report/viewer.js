@@ -41,7 +41,7 @@ function camera(turn, extent, aspect) {
   const [ca, sa] = [Math.cos(turn.azimuth), Math.sin(turn.azimuth)];
   const [ce, se] = [Math.cos(turn.elevation), Math.sin(turn.elevation)];
   const rows = [[ca, -sa, 0], [sa * se, ca * se, ce], [sa * ce, ca * ce, -se]];
-  const fit = (1.6 / Math.hypot(...extent)) * turn.zoom;
+  const fit = (2.2 / Math.hypot(...extent)) * turn.zoom;
   const scale = aspect < 1 ? [fit, fit * aspect, 0.4] : [fit / aspect, fit, 0.4];
   const centre = extent.map((length) => length / 2);
   const matrix = new Float32Array(16);
@@ -66,7 +66,7 @@ function show(scene, controls) {
   if (!gl) { box.append("This browser has no WebGL: see scenes.png."); return; }
   const program = compile(gl);
   const at = (name) => gl.getUniformLocation(program, name);
-  const turn = { azimuth: 0.6, elevation: 0.75, zoom: 1 };
+  const turn = { azimuth: 0.6, elevation: 1.0, zoom: 1 };
   const position = upload(gl, new Uint16Array(bytes(scene.position).buffer));
   const colors = views.map((view) => upload(gl, bytes(scene.colors[view])));
   gl.enableVertexAttribArray(0);
