@@ -17,14 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ffnet3d.data.datasets import build_dataset
+from ffnet3d.engine.build import build_dataset
 from ffnet3d.engine.config import Config, apply_data_root, load_config
 from ffnet3d.engine.metrics import ConfusionMatrix, Scores
 
 
 def read_voxels(config: Config, split: str) -> Iterator[dict[str, Tensor]]:
     """Each scan of a split, voxelised by the validation transform (no augmentation)."""
-    dataset = build_dataset({**config.data[split], "transform": config.data.val.transform})
+    dataset = build_dataset(config, split, transform=config.data.val.transform)
     for index in range(len(dataset)):
         yield dataset[index]
 
@@ -62,6 +62,7 @@ def main() -> None:
     config = load_config(Path("configs") / arguments.dataset / f"{arguments.config}.py")
     if arguments.data_root:
         apply_data_root(config, arguments.data_root)
+    config.seed = 0
     num_classes, ignore = config.data.num_classes, config.data.ignore_index
     train = list(read_voxels(config, "train"))
     feat = torch.cat([scan["feat"] for scan in train])

@@ -13,11 +13,13 @@ import resource
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 import ffnet3d
-from ffnet3d.data.datasets import load_scene_with_normals
+from ffnet3d.data.normals import estimate_normals
+from ffnet3d.data.scene import read_scene
 from ffnet3d.data.transforms import Compose
 from ffnet3d.version import __version__
 
@@ -64,9 +66,8 @@ def main() -> None:
     parser.add_argument("scene", type=Path, help="scene folder (coord.npy, color.npy)")
     parser.add_argument("--preset", default="ffnet3d")
     arguments = parser.parse_args()
-    import numpy as np
-
-    sample = load_scene_with_normals(arguments.scene)
+    sample = read_scene(arguments.scene, required=("coord", "color"))
+    sample.setdefault("normal", estimate_normals(sample["coord"]))
     batch = Compose(TRANSFORM)(sample, np.random.default_rng(0))
     print(f"ffnet3d {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads, fp32")
     print(f"{arguments.scene.name}: {len(sample['coord']):,} points, {len(batch['feat']):,} voxels of 2 cm")

@@ -4,6 +4,10 @@ from ffnet3d.data.classes import SCANNET20
 
 _base_ = ["../_base_/tiny.py"]
 
+mix_prob = 0.8
+epoch = 160
+eval_epoch = 8
+
 model = dict(num_classes=20)
 
 data = dict(

@@ -137,11 +137,6 @@ class SceneDataset(Dataset):
         cloud = self._transformed(scene, np.random.default_rng(seed))
         return make_test_scene(scene, cloud, self._maker, seed)
 
-    @property
-    def test_views(self) -> list[Compose]:
-        """The transform of each view of a test; empty without `test_mode`."""
-        return self._maker.views if self._maker else []
-
     def scene_name(self, folder: Path) -> str:
         """Name under which results of that scene are filed."""
         return folder.name
@@ -172,9 +167,12 @@ class SceneDataset(Dataset):
         logger.info(
             "%d x %d scenes in split %s of %s", len(self.scenes), self.loop, self.split, self.data_root
         )
+        file = f"{self.assets['segment']}.npy"
+        if without := self._count_without(file):
+            message = "%d of %d scenes have no %s: none of their points counts as labelled"
+            logger.warning(message, without, len(self.scenes), file)
         file = f"{self.assets['normal']}.npy"
-        without = sum(not (folder / file).is_file() for folder in self.scenes)
-        if without:
+        if without := self._count_without(file):
             require("scipy.spatial", "train")
             logger.info(
                 "%d of %d scenes have no %s: normals are estimated from the points and kept in %s",
@@ -183,6 +181,10 @@ class SceneDataset(Dataset):
                 file,
                 cache_folder(self.cache_root),
             )
+
+    def _count_without(self, file: str) -> int:
+        """Number of scenes that lack a file of that name."""
+        return sum(not (folder / file).is_file() for folder in self.scenes)
 
 
 @DATASETS.register()

@@ -7,6 +7,7 @@ and `ffnet3d` (version, text of the config).
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +21,18 @@ from ffnet3d.registry import require
 
 WRAPPER = "module."  # what DistributedDataParallel puts before the names of parameters
 SHOWN = 3  # keys of each kind that an error text lists
+
+# What torch's reader raises for bytes that are no checkpoint, depending on where in them it stumbles.
+DAMAGE = (
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    struct.error,
+    pickle.UnpicklingError,
+)
 
 
 def save_checkpoint(path: str | Path, state: Mapping[str, Any]) -> None:
@@ -41,7 +54,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         with torch.serialization.safe_globals(_numpy_scalars()):
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, KeyError, ValueError, AttributeError, pickle.UnpicklingError) as error:
+    except DAMAGE as error:
         raise ValueError(
             f"{path} ({path.stat().st_size} bytes) is truncated, is no checkpoint, or holds more than "
             "tensors and plain values: copy it again, or take another file of that model/ folder"

@@ -24,6 +24,12 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
 TRAINERS: Mapping[str, tuple[str, ...]] = {"DefaultTrainer": ()}
 TESTERS: Mapping[str, tuple[str, ...]] = {"SemSegTester": ("verbose",)}
 
+# Settings of Pointcept's engine that change nothing here, and why.
+WITHOUT_EFFECT: Mapping[str, str] = {
+    "batch_size_test": "the tester takes one fragment of one scene at a time",
+    "enable_wandb": "this engine writes metrics.jsonl and TensorBoard events",
+}
+
 DATA_KEYS = ("num_classes", "ignore_index", "names", "train", "val", "test")
 GROUP_KEYS = ("keyword", "lr", "momentum", "weight_decay")
 
@@ -53,6 +59,15 @@ def validate_config(config: Node) -> None:
         check_named(hook, HOOKS, f"hooks[{index}]")
     check_named(config.get("train", {"type": "DefaultTrainer"}), TRAINERS, "train")
     check_named(config.get("test", {"type": "SemSegTester"}), TESTERS, "test")
+
+
+def settings_without_effect(config: Node) -> list[str]:
+    """A sentence for each setting that asks for something this engine does not do."""
+    return [
+        f"{name}={config[name]!r} has no effect here: {reason}"
+        for name, reason in WITHOUT_EFFECT.items()
+        if config.get(name)
+    ]
 
 
 def check_model(model: Node) -> None:

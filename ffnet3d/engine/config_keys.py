@@ -70,13 +70,13 @@ KEYS: Mapping[str, Key] = {
     "weight": Key(TEXT.or_none()),  # checkpoint to start from
     "resume": Key(FLAG, False),  # go on with the run in save_path
     "evaluate": Key(FLAG, True),  # evaluate on data.val after each epoch
-    "test_only": Key(FLAG, False),
+    "test_only": Key(FLAG, False),  # refused in training: see scripts/test.sh
     "seed": Key(WHOLE.or_none()),  # None: drawn once, and written to the run's config
     "save_path": Key(TEXT, "exp/default"),
     "num_worker": Key(WHOLE, 16),  # loading processes, over all devices
     "batch_size": Key(COUNT, 16),  # scenes a step, over all devices
     "batch_size_val": Key(COUNT.or_none()),  # None: one scene a device
-    "batch_size_test": Key(COUNT.or_none()),
+    "batch_size_test": Key(COUNT.or_none()),  # without effect
     "gradient_accumulation_steps": Key(COUNT, 1),
     "epoch": Key(COUNT, 100),  # passes over the training scenes
     "eval_epoch": Key(COUNT, 100),  # evaluations and checkpoints; divides epoch
@@ -84,8 +84,8 @@ KEYS: Mapping[str, Key] = {
     "sync_bn": Key(FLAG, False),  # batch norm over all devices
     "enable_amp": Key(FLAG, False),  # mixed precision
     "amp_dtype": Key(AMP_DTYPE, "float16"),
-    "empty_cache": Key(FLAG, False),
-    "empty_cache_per_epoch": Key(FLAG, False),
+    "empty_cache": Key(FLAG, False),  # give unused GPU memory back after each step
+    "empty_cache_per_epoch": Key(FLAG, False),  # the same after each epoch
     "find_unused_parameters": Key(FLAG, False),
     "mix_prob": Key(SHARE, 0),  # Mix3D: probability of joining the scenes of a batch in pairs
     "hooks": Key(DICTS, DEFAULT_HOOKS),

@@ -28,7 +28,8 @@ def describe_environment() -> str:
     lines = [f"ffnet3d {__version__}, Python {platform.python_version()}, {platform.platform()}", ""]
     lines += ["packages"] + [f"  {name:<18}{installed_version(name)}" for name in PACKAGES] + [""]
     lines += ["devices"] + [f"  {line}" for line in describe_devices()] + [""]
-    lines += ["backends"] + [f"  {name:<18}{reason}" for name, reason in available_backends().items()]
+    obstacles = available_backends().items()
+    lines += ["backends"] + [f"  {name:<18}{obstacle or 'usable'}" for name, obstacle in obstacles]
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from ffnet3d.engine.config import Config, apply_data_root, load_config
 from ffnet3d.engine.run_folder import RunFolder
@@ -35,6 +36,8 @@ class TrainRequest:
 @dataclass(frozen=True)
 class TestRequest:
     """What `ffnet3d test` was asked for."""
+
+    __test__: ClassVar[bool] = False  # for pytest: this is no test class
 
     dataset: str
     name: str

@@ -52,11 +52,13 @@ class RunFolder:
 
     def check_new(self) -> None:
         """Raise ValueError where a new run would overwrite the checkpoint of an earlier one."""
-        if self.model_last.exists():
-            raise ValueError(
-                f"{self.root} already holds a trained run ({self.model_last.name}): go on with it (-r true, "
-                "resume=True), or name the new run otherwise (-n NAME, save_path=...)"
-            )
+        # The best is written before the last: a kill between the two may leave it alone.
+        for file in (self.model_last, self.model_best):
+            if file.exists():
+                raise ValueError(
+                    f"{self.root} already holds a trained run ({file.name}): go on with it (-r true, "
+                    "resume=True), or name the new run otherwise (-n NAME, save_path=...)"
+                )
 
     def check_started(self) -> None:
         """Raise ValueError where there is no run to resume."""

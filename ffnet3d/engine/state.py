@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ffnet3d.engine.checkpoint import load_checkpoint, load_state
 from ffnet3d.version import __version__
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class TrainingState:
     scaler: torch.amp.GradScaler
     schedule: Schedule
     seed: int
+    processes: int = 1
     step: int = 0  # optimizer steps done
     best_miou: float = float("-inf")
 
@@ -65,7 +69,7 @@ class TrainingState:
             "scheduler": self.scheduler.state_dict(),
             "scaler": self.scaler.state_dict() if self.scaler.is_enabled() else None,
             "best_metric_value": self.best_miou,
-            "ffnet3d": {"version": __version__, "config": config_text, **self.identity()},
+            "ffnet3d": {"version": __version__, "config": config_text, **self.origin()},
         }
 
     def identity(self) -> dict[str, int]:
@@ -76,6 +80,10 @@ class TrainingState:
             "steps_per_epoch": schedule.steps_per_epoch,
             "total_steps": schedule.total_steps,
         }
+
+    def origin(self) -> dict[str, int]:
+        """What a checkpoint tells of its run."""
+        return {**self.identity(), "processes": self.processes}
 
     def restore(self, path: Path) -> None:
         """Go on from a checkpoint; ValueError where it is of a run with other data, batches or precision."""
@@ -100,5 +108,13 @@ class TrainingState:
                     f"{path} is of a run with {name}={former}, but this config and data give {value}: "
                     "resume with the same seed, epochs, data set, batch size and accumulation"
                 )
+        processes = checkpoint["ffnet3d"].get("processes", self.processes)
+        if processes != self.processes:
+            logger.warning(
+                "%s is of a run with %d processes, this one has %d: it goes on, but not bit for bit",
+                path,
+                processes,
+                self.processes,
+            )
         if (checkpoint["scaler"] is None) == self.scaler.is_enabled():
             raise ValueError(f"{path} is of a run with another amp_dtype or device: keep them when resuming")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from torch import nn
 
 from ffnet3d.data.datasets import SceneDataset
 from ffnet3d.data.fragments import TestScene
-from ffnet3d.engine.atomic import write_atomic
 from ffnet3d.engine.build import build_dataset, build_network
 from ffnet3d.engine.checkpoint import load_weights
 from ffnet3d.engine.config import Config, validate_config
@@ -25,6 +23,14 @@ from ffnet3d.engine.evaluate import reduce_confusion
 from ffnet3d.engine.logs import setup_logging
 from ffnet3d.engine.metrics import ConfusionMatrix, Scores
 from ffnet3d.engine.progress import progress
+from ffnet3d.engine.result_files import (
+    SceneRecord,
+    class_names,
+    discard_summary,
+    save_display,
+    save_labels,
+    write_summary,
+)
 from ffnet3d.engine.run_folder import RunFolder
 from ffnet3d.engine.voting import vote
 from ffnet3d.registry import require
@@ -35,7 +41,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DISPLAY_SCENES = 3
-DISPLAY_POINTS = 60_000
 
 
 @dataclass  # not frozen: Fabric takes results between processes apart, and puts them together again
@@ -49,18 +54,6 @@ class TestResult:
     miou_present: float
     macc: float
     allacc: float
-
-
-@dataclass(frozen=True)
-class SceneRecord:
-    """One of test.json's `scenes`."""
-
-    name: str
-    points: int
-    views: int
-    mIoU_present: float
-    allAcc: float
-    seconds: float
 
 
 def test(
@@ -126,6 +119,12 @@ def check_report(config: Config) -> None:
         require("matplotlib", "view")
 
 
+def check_test_data(config: Config) -> None:
+    """ValueError, before any work, where the scenes that a run ends by testing are not there."""
+    if not build_dataset(config, "test").test_mode:
+        raise ValueError("data.test: needs test_mode=True and a test_cfg")
+
+
 def write_report(folder: RunFolder, config: Config, fabric: Fabric) -> None:
     """Write result/report.html of the run where the config wants it (rank 0)."""
     if config.report and fabric.is_global_zero:
@@ -144,39 +143,11 @@ def test_scenes(
         start = time.perf_counter()
         scene = dataset.test_scene(index)
         labels = vote(network, scene, confusion.num_classes, fabric.device)
-        save_labels(folder, scene, labels, show=index in shown)
+        save_labels(folder, scene, labels)
+        if index in shown:
+            save_display(folder, scene, labels, confusion.ignore_index)
         records[index] = score_scene(scene, labels, confusion, time.perf_counter() - start)
     return records
-
-
-def discard_summary(folder: RunFolder) -> None:
-    """Remove what a former test said of the whole: from here on it would describe other predictions."""
-    folder.test_summary.unlink(missing_ok=True)
-    for file in folder.shown_scenes.glob("*.npz"):
-        file.unlink()
-
-
-def save_labels(folder: RunFolder, scene: TestScene, labels: np.ndarray, show: bool) -> None:
-    """Write a scene's predictions, and the arrays to show it if asked."""
-    write_atomic(folder.predictions(scene.name), lambda file: np.save(file, labels.astype(np.int64)))
-    if show:
-        arrays = display_arrays(scene, labels)
-        file = folder.shown_scenes / f"{scene.name}.npz"
-        write_atomic(file, lambda handle: np.savez(handle, allow_pickle=False, **arrays))
-
-
-def display_arrays(scene: TestScene, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """At most DISPLAY_POINTS points, drawn at random: coord f32, color u8 (or grey), segment and pred i16."""
-    count = len(scene.coord)
-    rows = np.random.default_rng(0).permutation(count)[:DISPLAY_POINTS]
-    rows.sort()
-    color = np.full((count, 3), 160) if scene.color is None else scene.color
-    return {
-        "coord": scene.coord[rows].astype(np.float32),
-        "color": color[rows].astype(np.uint8),
-        "segment": scene.segment[rows].astype(np.int16),
-        "pred": labels[rows].astype(np.int16),
-    }
 
 
 def score_scene(scene: TestScene, labels: np.ndarray, total: ConfusionMatrix, seconds: float) -> SceneRecord:
@@ -207,26 +178,6 @@ def gather(records: Mapping[int, SceneRecord], fabric: Fabric) -> list[SceneReco
         torch.distributed.all_gather_object(parts, dict(records))
     merged = {index: record for part in parts for index, record in part.items()}
     return [merged[index] for index in sorted(merged)]
-
-
-def write_summary(
-    folder: RunFolder, config: Config, weight: Path, confusion: ConfusionMatrix, records: list[SceneRecord]
-) -> None:
-    """Write result/test.json; in its `confusion` rows are the truth, columns the prediction."""
-    summary = {
-        "classes": class_names(config),
-        "confusion": confusion.matrix.tolist(),
-        "scores": confusion.scores().as_dict(),
-        "scenes": [asdict(record) for record in records],
-        "weight": str(weight),
-        "views": records[0].views,
-    }
-    write_atomic(folder.test_summary, lambda file: file.write(json.dumps(summary, indent=1).encode()))
-
-
-def class_names(config: Config) -> list[str]:
-    """Names of the classes; their numbers where the config has no `data.names`."""
-    return list(config.data.get("names") or map(str, range(config.data.num_classes)))
 
 
 def log_scores(scores: Scores, names: Sequence[str]) -> None:

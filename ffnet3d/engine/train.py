@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from ffnet3d.engine.checkpoint import load_weights
 from ffnet3d.engine.config import Config, dump_config, load_config, validate_config
+from ffnet3d.engine.config_check import settings_without_effect
 from ffnet3d.engine.distributed import launch, resolve_layout
 from ffnet3d.engine.hooks import has_hook, hook_argument
 from ffnet3d.engine.logs import setup_logging
 from ffnet3d.engine.run_folder import RunFolder
 from ffnet3d.engine.seeding import draw_seed
-from ffnet3d.engine.test import TestResult, check_report, run_test, write_report
+from ffnet3d.engine.test import TestResult, check_report, check_test_data, run_test, write_report
 from ffnet3d.engine.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def train(config: Config, devices: int | None = None, machines: int = 1) -> Trai
     Raises ValueError for a config, checkpoint or scene that is not right, or a save_path that holds a run.
     """
     validate_config(config)
+    if config.test_only:
+        raise ValueError("test_only=True: this is a training; test with scripts/test.sh (ffnet3d test)")
     folder = RunFolder(Path(config.save_path))
     if config.resume:
         folder.check_started()
@@ -63,6 +66,10 @@ def train_process(fabric: Fabric, config: Config) -> TrainResult:
     config.seed = fabric.broadcast(settle_seed(config, folder))
     if fabric.is_global_zero and not config.resume:
         dump_config(config, folder.config)
+    for warning in settings_without_effect(config):
+        logger.warning(warning)
+    if has_hook(config, "PreciseEvaluator"):
+        check_test_data(config)
     trainer = Trainer(fabric, config)
     trainer.run()
     trainer.close()

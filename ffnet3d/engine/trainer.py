@@ -52,6 +52,7 @@ class Trainer:
         self.state = self.build_state()
         self.load()
         self.model = fabric.setup_module(self.state.network)
+        self.finite = torch.ones((), dtype=torch.bool, device=fabric.device)
         self.last_line = time.monotonic()
         self.metrics = MetricsLog(self.folder.root, self.state.step) if fabric.is_global_zero else None
 
@@ -66,7 +67,9 @@ class Trainer:
         optimizer = build_optimizer(config.optimizer, network, config.param_dicts)
         scheduler = build_scheduler(config.scheduler, optimizer, schedule.total_steps)
         scaler = self.precision.build_scaler()
-        return TrainingState(network, optimizer, scheduler, scaler, schedule, config.seed)
+        return TrainingState(
+            network, optimizer, scheduler, scaler, schedule, config.seed, self.fabric.world_size
+        )
 
     def load(self) -> None:
         """Take up the last checkpoint of a resumed run, or the weights that the config starts from."""
@@ -88,6 +91,8 @@ class Trainer:
             self.train_epoch(epoch)
             evaluation = self.evaluate(epoch)
             self.save(epoch, evaluation)
+            if self.config.empty_cache_per_epoch and self.fabric.device.type == "cuda":
+                torch.cuda.empty_cache()
 
     def train_epoch(self, epoch: int) -> None:
         """The steps of an epoch, from where the state stands."""
@@ -122,6 +127,7 @@ class Trainer:
                     loss = self.model(to_device(batch, fabric.device))["loss"] / len(batches)
                 fabric.backward(state.scaler.scale(loss))
             total += loss.detach()
+        self.finite &= total.isfinite()  # looked at only now and then: each look waits for the device
         self.update_weights()
         return total
 
@@ -146,17 +152,21 @@ class Trainer:
         if step % self.config.log_interval:
             return
         mean = float(all_reduce(self.fabric, loss, "mean"))
-        if not math.isfinite(mean):
-            raise ValueError(
-                f"the loss is {mean} at step {step}: lower the learning rate, set clip_grad, or "
-                "train without enable_amp; the last checkpoint is from before"
-            )
+        self.check_finite(mean)
         if self.metrics is not None:
             self.metrics.train(epoch + 1, step, mean, rates, seconds)
         if time.monotonic() - self.last_line >= LINE_SECONDS:
             self.last_line = time.monotonic()
             text = "Epoch %d/%d, step %d/%d: loss %.4f, lr %.2e, %.2f s a step"
             logger.info(text, epoch + 1, schedule.epochs, step, schedule.total_steps, mean, rates[0], seconds)
+
+    def check_finite(self, loss: float = 0.0) -> None:
+        """ValueError where `loss`, or that of any step so far, is not a number."""
+        if not math.isfinite(loss) or not bool(self.finite):
+            raise ValueError(
+                f"the loss is not a number at step {self.state.step}: lower the learning rate, "
+                "set clip_grad, or train without enable_amp; the last checkpoint is from before"
+            )
 
     def is_save_step(self) -> bool:
         """Whether `save_steps` asks for a checkpoint here; an epoch's last one follows its evaluation."""
@@ -191,7 +201,8 @@ class Trainer:
         self.write(self.folder.model_last)
 
     def write(self, path: Path) -> None:
-        """Write the state to a checkpoint (rank 0)."""
+        """Write the state to a checkpoint (rank 0); ValueError where the loss was not a number."""
+        self.check_finite()
         if self.fabric.is_global_zero:
             save_checkpoint(path, self.state.checkpoint(self.folder.config.read_text(encoding="utf-8")))
 

@@ -102,12 +102,12 @@ class LovaszLoss(nn.Module):
             classes = [label for label in classes if label in self.class_seen]
         if not classes:
             return probabilities.sum() * 0
-        truth = F.one_hot(labels, probabilities.shape[1])
-        errors = (truth - probabilities).abs()
+        # Errors are 1 - p where the label is right and p elsewhere.
+        errors = probabilities.scatter(1, labels[:, None], 1 - probabilities.gather(1, labels[:, None]))
         slopes = torch.zeros_like(errors)
         for label in classes:
             order = errors[:, label].detach().argsort(descending=True)
-            slopes[order, label] = jaccard_slopes(truth[order, label].to(errors.dtype))
+            slopes[order, label] = jaccard_slopes((labels[order] == label).to(errors.dtype))
         return self.loss_weight * (errors * slopes).sum() / len(classes)
 
 

@@ -116,8 +116,9 @@ class FFNet3D(nn.Module):
             )
         if self.training and pyramid.levels[-1].num_voxels < 2:
             raise ValueError(
-                "this batch is a single voxel at the coarsest level, and batch norm needs two in training: "
-                "use larger crops, more scenes in a batch, a smaller grid_size, or model.eval()"
+                f"this batch ({pyramid.num_points} points) is a single voxel at the coarsest level, and "
+                "batch norm needs two in training: use larger crops, more scenes in a batch, a "
+                "smaller grid_size, or model.eval()"
             )
 
     def _encode(self, features: Tensor, pyramid: Pyramid) -> list[Tensor]:

@@ -132,7 +132,7 @@ def test_weights_to_start_from(tmp_path: Path, rooms: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, rooms: Path) -> None:
-    with pytest.raises(ValueError, match=r"the loss is \w+ at step \d+: lower the learning rate"):
+    with pytest.raises(ValueError, match=r"the loss is not a number at step \d+: lower the learning rate"):
         run(
             tmp_path,
             rooms,
@@ -170,3 +170,36 @@ def test_groups_and_schedule_agree() -> None:
             assert [item for group in groups for item in group] == list(range(batches))
             for done, group in enumerate(groups):
                 assert schedule.position(schedule.steps_per_epoch + done) == (1, group[0])
+
+
+def test_a_loss_that_went_wrong_between_log_lines_is_not_saved(tmp_path: Path, rooms: Path) -> None:
+    wild = ("scheduler.max_lr=1e30", "param_dicts=None", "optimizer.type='SGD'", "clip_grad=None")
+    with pytest.raises(ValueError, match="the loss is not a number"):
+        run(tmp_path, rooms, "log_interval=1000", "evaluate=False", "save_steps=None", *wild)
+    assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_a_test_only_config_does_not_train(tmp_path: Path, rooms: Path) -> None:
+    with pytest.raises(ValueError, match=r"test_only=True: this is a training; test with scripts/test\.sh"):
+        run(tmp_path, rooms, "test_only=True")
+
+
+def test_data_that_cannot_be_tested_are_found_before_training(tmp_path: Path, rooms: Path) -> None:
+    with pytest.raises(ValueError, match="Area_9"):
+        run(tmp_path, rooms, "data.test.split='Area_9'")
+    assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_a_leftover_best_checkpoint_stops_a_new_run(tmp_path: Path, rooms: Path) -> None:
+    result = run(tmp_path, rooms, "epoch=1", "eval_epoch=1")
+    (result.save_path / "model" / "model_last.pth").unlink()
+    with pytest.raises(ValueError, match="already holds a trained run"):
+        run(tmp_path, rooms, "epoch=1", "eval_epoch=1")
+
+
+def test_settings_without_effect_are_said(
+    tmp_path: Path, rooms: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING", logger="ffnet3d"):
+        run(tmp_path, rooms, "epoch=1", "eval_epoch=1", "hooks=[]", "enable_wandb=True")
+    assert "enable_wandb=True has no effect here" in caplog.text

@@ -53,7 +53,7 @@ def draw_scores(axes: Axes, results: RunResults) -> None:
             epochs, [line[key] for line in results.evaluations], "o-", color=color, markersize=3, label=key
         )
     axes.set(title="Validation", xlabel="epoch", ylim=(0, 1))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.legend(frameon=False)
 
 
@@ -82,9 +82,7 @@ def draw_confusion(axes: Axes, results: RunResults) -> None:
     axes.set(title="Confusion (rows: truth)")
 
 
-def project(
-    coord: np.ndarray, azimuth: float = 0.6, elevation: float = 1.0
-) -> tuple[np.ndarray, np.ndarray]:
+def project(coord: np.ndarray, azimuth: float = 0.6, elevation: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Orthographic view from above (radians): picture positions [N, 2] in metres and nearness [N]."""
     x, y, z = (coord - coord.mean(0)).T
     right = x * np.cos(azimuth) - y * np.sin(azimuth)
