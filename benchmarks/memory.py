@@ -1,7 +1,7 @@
 """Peak memory and time of one prediction and one training step of a preset on one scan.
 
-Each runs in a process of its own, so that the peak resident size is that of the work alone. The first training
-step makes the optimizer's state at its end; from the second step on it is there during the backward pass too.
+Each runs in a process of its own, so that the peak resident size is that of the work alone. The first
+training step makes the optimizer's state at its end; from the second on it is there in the backward pass too.
 
     python benchmarks/memory.py /data/scannet/val/scene0010_00 --preset ffnet3d
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,21 @@ def test_tests_are_on_areas_that_training_has_not_seen(name: str) -> None:
     held_out = {data.val.split, *([data.test.split] if isinstance(data.test.split, str) else data.test.split)}
     assert "Area_5" in held_out
     assert not held_out & set(data.train.split)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_pointcept_reads_the_configs_alike(name: str) -> None:
+    root = os.environ.get("POINTCEPT_ROOT")
+    if not root:
+        pytest.skip("set POINTCEPT_ROOT to a checkout of Pointcept (and pip install yapf) to run this")
+    # Only this module of Pointcept: its package imports what needs a GPU.
+    source = importlib.util.spec_from_file_location(
+        "pointcept_config", Path(root) / "pointcept/utils/config.py"
+    )
+    assert source is not None
+    assert source.loader is not None
+    module = importlib.util.module_from_spec(source)
+    source.loader.exec_module(module)
+    theirs, ours = module.Config.fromfile(str(CONFIGS / f"{name}.py")), recipe(name)
+    for key in ("model", "data", "optimizer", "scheduler", "epoch", "batch_size", "hooks"):
+        assert theirs[key] == ours[key], key
