@@ -1,4 +1,4 @@
-"""The released network and recipe (MetaMixer, section 4.5 and the authors' code), for any data set."""
+"""The released network, recipe and test protocol (MetaMixer, section 4.5, and the authors' code)."""
 
 _base_ = ["default_runtime.py"]
 
@@ -43,3 +43,46 @@ scheduler = dict(
     final_div_factor=1000.0,
 )
 param_dicts = [dict(keyword="block", lr=0.0006)]
+
+data = dict(
+    ignore_index=-1,
+    train=dict(test_mode=False),
+    val=dict(
+        transform=[
+            dict(type="CenterShift", apply_z=True),
+            dict(type="Copy", keys_dict={"segment": "origin_segment"}),
+            dict(
+                type="GridSample",
+                grid_size=0.02,
+                hash_type="fnv",
+                mode="train",
+                return_grid_coord=True,
+                return_inverse=True,
+            ),
+            dict(type="CenterShift", apply_z=False),
+            dict(type="NormalizeColor"),
+            dict(type="ToTensor"),
+            dict(
+                type="Collect",
+                keys=("coord", "grid_coord", "segment", "origin_segment", "inverse"),
+                feat_keys=("color", "normal"),
+            ),
+        ],
+        test_mode=False,
+    ),
+    test=dict(
+        transform=[dict(type="CenterShift", apply_z=True), dict(type="NormalizeColor")],
+        test_mode=True,
+        test_cfg=dict(
+            voxelize=dict(
+                type="GridSample", grid_size=0.02, hash_type="fnv", mode="test", return_grid_coord=True
+            ),
+            crop=None,
+            post_transform=[
+                dict(type="CenterShift", apply_z=False),
+                dict(type="ToTensor"),
+                dict(type="Collect", keys=("coord", "grid_coord", "index"), feat_keys=("color", "normal")),
+            ],
+        ),
+    ),
+)

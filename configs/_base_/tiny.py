@@ -1,17 +1,17 @@
 """The small network and its short recipe for a CPU, without a data set: 8 cm voxels, light augmentation."""
 
-_base_ = ["default_runtime.py"]
+_base_ = ["ffnet3d.py"]
 
 batch_size = 2
+mix_prob = 0
+enable_amp = False
+sync_bn = False
 num_worker = 0  # on two cores a loading process costs the network more than it gives
 seed = 0
 
 model = dict(
-    type="DefaultSegmentorV2",
     backbone_out_channels=32,
     backbone=dict(
-        type="FFNet3D",
-        in_channels=6,
         enc_depths=(1, 1, 1, 1, 1),
         enc_channels=(32, 48, 64, 96, 128),
         dec_depths=(1, 1, 1, 1),
@@ -19,26 +19,14 @@ model = dict(
         drop_path=0.1,
         bn_momentum=0.1,  # the running statistics of a short run must follow quickly
     ),
-    criteria=[
-        dict(type="CrossEntropyLoss", loss_weight=1.0, ignore_index=-1),
-        dict(type="LovaszLoss", mode="multiclass", loss_weight=1.0, ignore_index=-1),
-    ],
 )
 
 epoch = 64
 eval_epoch = 4
-optimizer = dict(type="AdamW", lr=0.006, weight_decay=0.05)
-scheduler = dict(
-    type="OneCycleLR",
-    max_lr=0.006,
-    pct_start=0.1,
-    anneal_strategy="cos",
-    div_factor=10.0,
-    final_div_factor=1000.0,
-)
+scheduler = dict(max_lr=0.006, pct_start=0.1)
+param_dicts = None
 
 data = dict(
-    ignore_index=-1,
     train=dict(
         transform=[
             dict(type="CenterShift", apply_z=True),
@@ -57,7 +45,6 @@ data = dict(
             dict(type="ToTensor"),
             dict(type="Collect", keys=("coord", "grid_coord", "segment"), feat_keys=("color", "normal")),
         ],
-        test_mode=False,
     ),
     val=dict(
         transform=[
@@ -75,7 +62,6 @@ data = dict(
                 feat_keys=("color", "normal"),
             ),
         ],
-        test_mode=False,
     ),
     test=dict(
         # Labels are voted at half the grid size and carried over to all points, which saves most fragments.
@@ -85,15 +71,8 @@ data = dict(
             dict(type="GridSample", grid_size=0.04, mode="train", return_inverse=True),
             dict(type="NormalizeColor"),
         ],
-        test_mode=True,
         test_cfg=dict(
-            voxelize=dict(type="GridSample", grid_size=0.08, mode="test", return_grid_coord=True),
-            crop=None,
-            post_transform=[
-                dict(type="CenterShift", apply_z=False),
-                dict(type="ToTensor"),
-                dict(type="Collect", keys=("coord", "grid_coord", "index"), feat_keys=("color", "normal")),
-            ],
+            voxelize=dict(grid_size=0.08),
             aug_transform=[
                 [dict(type="RandomRotateTargetAngle", angle=[angle], axis="z", center=[0, 0, 0], p=1)]
                 for angle in (0, 1 / 2, 1, 3 / 2)

@@ -11,7 +11,6 @@ eval_epoch = 1500
 
 data = dict(
     num_classes=13,
-    ignore_index=-1,
     names=S3DIS13,
     train=dict(
         type="S3DISDataset",
@@ -37,50 +36,13 @@ data = dict(
             dict(type="ToTensor"),
             dict(type="Collect", keys=("coord", "grid_coord", "segment"), feat_keys=("color", "normal")),
         ],
-        test_mode=False,
     ),
-    val=dict(
-        type="S3DISDataset",
-        split="Area_5",
-        data_root="data/s3dis",
-        transform=[
-            dict(type="CenterShift", apply_z=True),
-            dict(type="Copy", keys_dict={"segment": "origin_segment"}),
-            dict(
-                type="GridSample",
-                grid_size=0.02,
-                hash_type="fnv",
-                mode="train",
-                return_grid_coord=True,
-                return_inverse=True,
-            ),
-            dict(type="CenterShift", apply_z=False),
-            dict(type="NormalizeColor"),
-            dict(type="ToTensor"),
-            dict(
-                type="Collect",
-                keys=("coord", "grid_coord", "segment", "origin_segment", "inverse"),
-                feat_keys=("color", "normal"),
-            ),
-        ],
-        test_mode=False,
-    ),
+    val=dict(type="S3DISDataset", split="Area_5", data_root="data/s3dis"),
     test=dict(
         type="S3DISDataset",
         split="Area_5",
         data_root="data/s3dis",
-        transform=[dict(type="CenterShift", apply_z=True), dict(type="NormalizeColor")],
-        test_mode=True,
         test_cfg=dict(
-            voxelize=dict(
-                type="GridSample", grid_size=0.02, hash_type="fnv", mode="test", return_grid_coord=True
-            ),
-            crop=None,
-            post_transform=[
-                dict(type="CenterShift", apply_z=False),
-                dict(type="ToTensor"),
-                dict(type="Collect", keys=("coord", "grid_coord", "index"), feat_keys=("color", "normal")),
-            ],
             # Five scales, each also with both axes flipped: the 10 views of the published protocol.
             aug_transform=[
                 [dict(type="RandomScale", scale=[scale, scale]), dict(type="RandomFlip", p=flip)]

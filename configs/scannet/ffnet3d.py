@@ -8,7 +8,6 @@ model = dict(num_classes=20)
 
 data = dict(
     num_classes=20,
-    ignore_index=-1,
     names=SCANNET20,
     train=dict(
         type="ScanNetDataset",
@@ -34,50 +33,13 @@ data = dict(
             dict(type="ToTensor"),
             dict(type="Collect", keys=("coord", "grid_coord", "segment"), feat_keys=("color", "normal")),
         ],
-        test_mode=False,
     ),
-    val=dict(
-        type="ScanNetDataset",
-        split="val",
-        data_root="data/scannet",
-        transform=[
-            dict(type="CenterShift", apply_z=True),
-            dict(type="Copy", keys_dict={"segment": "origin_segment"}),
-            dict(
-                type="GridSample",
-                grid_size=0.02,
-                hash_type="fnv",
-                mode="train",
-                return_grid_coord=True,
-                return_inverse=True,
-            ),
-            dict(type="CenterShift", apply_z=False),
-            dict(type="NormalizeColor"),
-            dict(type="ToTensor"),
-            dict(
-                type="Collect",
-                keys=("coord", "grid_coord", "segment", "origin_segment", "inverse"),
-                feat_keys=("color", "normal"),
-            ),
-        ],
-        test_mode=False,
-    ),
+    val=dict(type="ScanNetDataset", split="val", data_root="data/scannet"),
     test=dict(
         type="ScanNetDataset",
         split="val",
         data_root="data/scannet",
-        transform=[dict(type="CenterShift", apply_z=True), dict(type="NormalizeColor")],
-        test_mode=True,
         test_cfg=dict(
-            voxelize=dict(
-                type="GridSample", grid_size=0.02, hash_type="fnv", mode="test", return_grid_coord=True
-            ),
-            crop=None,
-            post_transform=[
-                dict(type="CenterShift", apply_z=False),
-                dict(type="ToTensor"),
-                dict(type="Collect", keys=("coord", "grid_coord", "index"), feat_keys=("color", "normal")),
-            ],
             # The 13 views of the published protocol: four rotations at three scales, a flip of both axes.
             aug_transform=[
                 [
