@@ -6,6 +6,7 @@ status 2.
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -143,10 +144,14 @@ def parse_flag(option: str, value: str) -> bool:
 
 
 def main() -> None:
-    """Run the command; a ValueError, a missing extra or an unreadable file ends in one line and status 2."""
+    """Run the command; a ValueError, a missing extra or an unreadable file ends in one line and status 2.
+
+    The traceback goes to the run's log, for whoever wants to know more.
+    """
     try:
         app()
     except (ValueError, ImportError, OSError) as error:
+        logging.getLogger("ffnet3d").debug("The run ended with an error", exc_info=error)
         message = " ".join(str(error).split())
         typer.echo(f"ffnet3d: {message}", err=True)
         sys.exit(2)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ffnet3d.engine.atomic import write_atomic
+from ffnet3d.atomic import write_atomic
 from ffnet3d.registry import require
 
 WRAPPER = "module."  # what DistributedDataParallel puts before the names of parameters

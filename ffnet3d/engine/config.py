@@ -9,7 +9,7 @@ from typing import Any
 
 from addict import Dict
 
-from ffnet3d.engine.atomic import write_atomic
+from ffnet3d.atomic import write_atomic
 from ffnet3d.engine.config_check import check_keys, validate_config
 from ffnet3d.engine.config_file import format_config, plain, read_config_file
 from ffnet3d.engine.config_keys import KEYS

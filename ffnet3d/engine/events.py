@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ffnet3d.engine.atomic import write_atomic
+from ffnet3d.atomic import write_atomic
 from ffnet3d.engine.metrics import Scores
 from ffnet3d.registry import require
 

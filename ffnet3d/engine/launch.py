@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,10 +10,9 @@ from ffnet3d.engine.config import Config, apply_data_root, load_config
 from ffnet3d.engine.run_folder import RunFolder
 from ffnet3d.registry import nearest
 
-logger = logging.getLogger(__name__)
-
 EXPERIMENTS = Path("exp")
 ENGINES = ("auto", "standalone")
+FLAGS = {"save_path": "-n", "resume": "-r true", "weight": "-w"}  # settings that the command's flags make
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,18 @@ def run_testing(request: TestRequest) -> None:
     test(config, find_weights(request), devices=request.devices, machines=request.machines)
 
 
+def check_overrides(overrides: tuple[str, ...]) -> None:
+    """ValueError for a `key=value` that a flag of the command would overwrite."""
+    for override in overrides:
+        key = override.partition("=")[0]
+        if key in FLAGS:
+            raise ValueError(f"{override}: use {FLAGS[key]} instead")
+
+
 def training_config(request: TrainRequest) -> Config:
     """The resolved config of a training, its save_path set; refuses to train over another run."""
     check_engine(request.engine)
+    check_overrides(request.overrides)
     name = request.name or (Path(request.config).stem if request.config else None)
     if name is None:
         raise ValueError("name a config with -c, or with -r true the run to go on with by -n")
@@ -90,6 +97,7 @@ def training_config(request: TrainRequest) -> Config:
 
 def testing_config(request: TestRequest) -> Config:
     """The config of a test: the run's own unless another is named."""
+    check_overrides(request.overrides)
     folder = EXPERIMENTS / request.dataset / request.name
     if not folder.is_dir():
         runs = sorted(path.name for path in (EXPERIMENTS / request.dataset).glob("*") if path.is_dir())

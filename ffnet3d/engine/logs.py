@@ -28,12 +28,12 @@ class ConsoleHandler(logging.Handler):
 def setup_logging(file: str | Path | None, is_main: bool = True) -> None:
     """Send the package's log to `file` (appended; None: no file) and to stderr.
 
-    A process that is not the main one writes no file, and shows warnings only. Called again, it replaces what
-    it set up before.
+    A process that is not the main one writes no file, and shows warnings only. The file also takes debug
+    records, such as the traceback of an error. Called again, it replaces what it set up before.
     """
     logger = logging.getLogger(ROOT)
     close_logging()
-    handlers: list[logging.Handler] = [ConsoleHandler()]
+    handlers: list[logging.Handler] = [ConsoleHandler(logging.INFO if is_main else logging.WARNING)]
     if file is not None and is_main:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(file, encoding="utf-8"))
@@ -41,7 +41,7 @@ def setup_logging(file: str | Path | None, is_main: bool = True) -> None:
         handler.setFormatter(logging.Formatter(FORMAT, datefmt="%Y-%m-%d %H:%M:%S"))
         handler.set_name(ROOT)
         logger.addHandler(handler)
-    logger.setLevel(logging.INFO if is_main else logging.WARNING)
+    logger.setLevel(logging.DEBUG)
 
 
 def close_logging() -> None:

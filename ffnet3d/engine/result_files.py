@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ffnet3d.atomic import write_atomic
 from ffnet3d.data.fragments import TestScene
-from ffnet3d.engine.atomic import write_atomic
 from ffnet3d.engine.config import Config
 from ffnet3d.engine.metrics import ConfusionMatrix
 from ffnet3d.engine.run_folder import RunFolder

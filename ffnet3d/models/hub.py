@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ffnet3d.atomic import write_atomic
 from ffnet3d.models.registry import build_model
 from ffnet3d.registry import require
 from ffnet3d.version import __version__
@@ -34,8 +34,8 @@ def save_pretrained(model: nn.Module, folder: str | Path, meta: Mapping[str, Any
     folder.mkdir(parents=True, exist_ok=True)
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     text = json.dumps({**(meta or {}), "ffnet3d": __version__, "model": config}, indent=2) + "\n"
-    _replace(folder / WEIGHTS, lambda path: safetensors.save_file(state, path))
-    _replace(folder / CONFIG, lambda path: path.write_text(text, encoding="utf-8"))
+    write_atomic(folder / WEIGHTS, lambda file: file.write(safetensors.save(state)))
+    write_atomic(folder / CONFIG, lambda file: file.write(text.encode()))
     return folder
 
 
@@ -99,13 +99,3 @@ def _load(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
             f"{'; '.join(differing[:3])}. Are both files of the same model?"
         )
     model.load_state_dict(state, assign=True)
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a temporary file beside `path`, then put it in its place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

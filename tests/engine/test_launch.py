@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,3 +122,12 @@ def test_only_the_demo_makes_its_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made == []
     prepare_demo("demo", config)
     assert made == [Path("data/here")]
+
+
+@pytest.mark.parametrize(
+    ("override", "flag"), [("save_path=exp/x", "-n"), ("resume=True", "-r true"), ("weight='a.pth'", "-w")]
+)
+def test_a_setting_that_a_flag_makes_is_refused_as_an_override(override: str, flag: str) -> None:
+    request = TrainRequest(dataset="demo", config="ffnet3d", overrides=(override,))
+    with pytest.raises(ValueError, match=f"{re.escape(override)}: use {flag} instead"):
+        training_config(request)

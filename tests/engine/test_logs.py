@@ -46,3 +46,10 @@ def test_other_processes_warn_on_stderr_only(tmp_path: Path, capsys: pytest.Capt
     assert not (tmp_path / "train.log").exists()
     assert "heard" in (err := capsys.readouterr().err)
     assert "quiet" not in err
+
+
+def test_tracebacks_go_to_the_file_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging(tmp_path / "train.log")
+    logging.getLogger("ffnet3d").debug("ended", exc_info=ValueError("a wrong value"))
+    assert "ValueError: a wrong value" in (tmp_path / "train.log").read_text()
+    assert "a wrong value" not in capsys.readouterr().err

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ffnet3d.atomic import write_atomic
 from ffnet3d.data.demo.furnish import furnished_room
 from ffnet3d.data.demo.items import Item
 from ffnet3d.data.demo.paint import colours
@@ -127,9 +127,7 @@ def claim(root: Path, seed: int) -> None:
     if root.is_dir() and any(root.iterdir()):
         raise ValueError(f"{root} holds files but no {MANIFEST}: not demo rooms; name an empty or new folder")
     root.mkdir(parents=True, exist_ok=True)
-    staging = root / f"{MANIFEST}.{os.getpid()}"
-    staging.write_text(json.dumps(ours))
-    os.replace(staging, manifest)
+    write_atomic(manifest, lambda file: file.write(json.dumps(ours).encode()))
 
 
 def with_progress(rooms: list[tuple[int, int]], progress: bool) -> Iterable[tuple[int, int]]:
