@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ffnet3d.models.layers import DropPath, SubMConv3d, batch_norm, block_activation
+from ffnet3d.models.layers import DropPath, SubMConv3d, batch_norm, block_activation, frozen_statistics
 from ffnet3d.voxels import Level
 
 
@@ -31,10 +34,7 @@ class TokenMixer(nn.Module):
 
 
 class ChannelMixer(nn.Module):
-    """Convolution, batch norm, then a two-layer perceptron `mlp_ratio` times as wide.
-
-    `recompute` keeps the perceptron's wide layer out of memory between forward and backward.
-    """
+    """Convolution, batch norm, then a two-layer perceptron `mlp_ratio` times as wide."""
 
     def __init__(
         self,
@@ -43,11 +43,9 @@ class ChannelMixer(nn.Module):
         mlp_ratio: float = 4,
         use_gelu: bool = True,
         proj_drop: float = 0.0,
-        recompute: bool = False,
         backend: str = "auto",
     ) -> None:
         super().__init__()
-        self.recompute = recompute
         hidden = int(channels * mlp_ratio)
         self.conv = SubMConv3d(channels, channels, kernel_size, backend=backend)
         self.norm = batch_norm(channels)
@@ -59,20 +57,16 @@ class ChannelMixer(nn.Module):
     def forward(self, features: Tensor, neighbors: Tensor) -> Tensor:
         """Features [V, C] and their neighbour table [V, K] -> features [V, C]."""
         features = self.norm(self.conv(features, neighbors))
-        if self.recompute and torch.is_grad_enabled():
-            mixed: Tensor = checkpoint(self.perceptron, features, use_reentrant=False)
-            return mixed
-        return self.perceptron(features)
-
-    def perceptron(self, features: Tensor) -> Tensor:
-        """The same vector map at every voxel, [V, C] -> [V, C]."""
         hidden = self.drop(self.act(self.fc1(features)))
         mixed: Tensor = self.drop(self.fc2(hidden))
         return mixed
 
 
 class Block(nn.Module):
-    """Token mixer and channel mixer, each behind a layer norm, on a residual branch with stochastic depth."""
+    """Token mixer and channel mixer, each behind a layer norm, on a residual branch with stochastic depth.
+
+    With `recompute` a training step keeps the input of each branch only, and works it out again in backward.
+    """
 
     def __init__(
         self,
@@ -88,17 +82,35 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.kernel_size = kernel_size
+        self.recompute = recompute
         self.norm1 = nn.LayerNorm(channels)
         self.token_mixer = TokenMixer(channels, kernel_size, use_gelu, backend)
         self.norm2 = nn.LayerNorm(channels)
-        self.channel_mixer = ChannelMixer(
-            channels, kernel_size, mlp_ratio, use_gelu, proj_drop, recompute, backend
-        )
+        self.channel_mixer = ChannelMixer(channels, kernel_size, mlp_ratio, use_gelu, proj_drop, backend)
         self.drop_path = DropPath(drop_path, drop_path_per)
 
     def forward(self, features: Tensor, level: Level) -> Tensor:
         """Features [V, C] of a level's voxels -> features [V, C]."""
         table = level.neighbors[self.kernel_size]
-        features = features + self.drop_path(self.token_mixer(self.norm1(features), table), level.batch)
-        out: Tensor = features + self.drop_path(self.channel_mixer(self.norm2(features), table), level.batch)
+        features = features + self.drop_path(self.run(self.mix_tokens, features, table), level.batch)
+        out: Tensor = features + self.drop_path(self.run(self.mix_channels, features, table), level.batch)
+        return out
+
+    def mix_tokens(self, features: Tensor, neighbors: Tensor) -> Tensor:
+        """The first branch, [V, C] -> [V, C]."""
+        mixed: Tensor = self.token_mixer(self.norm1(features), neighbors)
+        return mixed
+
+    def mix_channels(self, features: Tensor, neighbors: Tensor) -> Tensor:
+        """The second branch, [V, C] -> [V, C]."""
+        mixed: Tensor = self.channel_mixer(self.norm2(features), neighbors)
+        return mixed
+
+    def run(self, branch: Callable[[Tensor, Tensor], Tensor], features: Tensor, neighbors: Tensor) -> Tensor:
+        """A branch, recomputed in backward where the block is asked to."""
+        if not (self.recompute and torch.is_grad_enabled()):
+            return branch(features, neighbors)
+        # The batch norms see the batch twice, and must count it once.
+        contexts = lambda: (nullcontext(), frozen_statistics(self))  # noqa: E731
+        out: Tensor = checkpoint(branch, features, neighbors, use_reentrant=False, context_fn=contexts)
         return out

@@ -29,7 +29,7 @@ class FFNet3DConfig:
     use_gelu: bool = True  # False: ReLU in the blocks (released S3DIS recipe); GELU elsewhere in either case
     bn_momentum: float = 0.01  # of running statistics; raise it where a run has few steps
     shuffle_orders: bool = True  # accepted; see order
-    recompute: bool = False  # less memory in training: work out the hidden layers again in backward
+    recompute: bool = False  # less memory, more time: branches are worked out again in backward
     backend: str = "auto"  # of the convolutions, see ffnet3d.ops
     cls_mode: bool = False  # encoder only: not available yet
     pdnorm_bn: bool = False  # norms by data set: not available yet, nor do the other pdnorm fields act

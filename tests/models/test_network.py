@@ -264,14 +264,16 @@ def test_training_needs_two_voxels_at_the_coarsest_level() -> None:
     assert network(join(cloud(30, extent=8), cloud(1))).isfinite().all()
 
 
-def test_recompute_gives_the_same_gradients() -> None:
-    gradients = []
+def test_recompute_gives_the_same_gradients_and_statistics() -> None:
+    gradients, statistics = [], []
     for recompute in (False, True):
-        network = small_network(recompute=recompute, proj_drop=0.2).train()
+        network = small_network(recompute=recompute, proj_drop=0.2, drop_path=0.3).train()
         torch.manual_seed(0)
         network(cloud(200)).square().sum().backward()
         gradients.append([parameter.grad for parameter in network.parameters()])
+        statistics.append(list(network.buffers()))
     torch.testing.assert_close(*gradients, rtol=0, atol=0)
+    torch.testing.assert_close(*statistics, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("per", ["point", "scene"])
