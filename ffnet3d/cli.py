@@ -22,11 +22,13 @@ app = typer.Typer(
     help="FFNet for 3D: segment indoor point clouds with a pure convolutional network.",
 )
 
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
 TRAIN_EXAMPLES = """Examples:
 
   ffnet3d train -d demo -c ffnet3d\n
-  ffnet3d train -d scannet -c ffnet3d-tiny -D /data/scannet -n first epoch=30\n
-  ffnet3d train -d s3dis -c ffnet3d -g 4 batch_size=12 optimizer.lr=0.004\n
+  ffnet3d train -d scannet -c ffnet3d-tiny -D /data/scannet -n first epoch=40\n
+  ffnet3d train -d s3dis -c ffnet3d -g 4 batch_size=8 clip_grad=1.0\n
   ffnet3d train -d demo -c ffnet3d -r true        (go on after an interruption)
 """
 TEST_EXAMPLES = """Examples:
@@ -150,6 +152,16 @@ def main() -> None:
     """
     try:
         app()
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            typer.echo("ffnet3d: interrupted; train with -r true to go on from the last checkpoint", err=True)
+        raise
+    except RuntimeError as error:
+        # PyTorch's writer, broken off within a checkpoint, hides the interrupt behind its own error.
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        typer.echo("ffnet3d: interrupted while writing a checkpoint; the former one stands", err=True)
+        sys.exit(INTERRUPTED)
     except (ValueError, ImportError, OSError) as error:
         logging.getLogger("ffnet3d").debug("The run ended with an error", exc_info=error)
         message = " ".join(str(error).split())

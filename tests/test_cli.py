@@ -232,3 +232,34 @@ def test_an_environment_is_installed_once_for_the_same_requirements(echo: Path, 
     assert (second.stdout, second.stderr) == (f"{own}\n", "")
     (tmp_path / "constraints.txt").write_text("torch==2.13.0")
     assert "install" in choose_python(tmp_path).stdout.split()
+
+
+def test_an_interrupt_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_request: launch.TrainRequest) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "run_training", interrupted)
+    monkeypatch.setattr(sys, "argv", ["ffnet3d", "train", "-d", "demo", "-c", "ffnet3d"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 130
+    assert "interrupted; train with -r true to go on" in capsys.readouterr().err
+
+
+def test_an_interrupt_within_a_checkpoint_is_said_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_request: launch.TrainRequest) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("unexpected pos 2963264 vs 2963152")
+
+    monkeypatch.setattr(launch, "run_training", interrupted)
+    monkeypatch.setattr(sys, "argv", ["ffnet3d", "train", "-d", "demo", "-c", "ffnet3d"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 130
+    assert "the former one stands" in capsys.readouterr().err

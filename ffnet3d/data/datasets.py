@@ -182,6 +182,11 @@ class SceneDataset(Dataset):
                 cache_folder(self.cache_root),
             )
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether any scene has a label file."""
+        return self._count_without(f"{self.assets['segment']}.npy") < len(self.scenes)
+
     def _count_without(self, file: str) -> int:
         """Number of scenes that lack a file of that name."""
         return sum(not (folder / file).is_file() for folder in self.scenes)

@@ -49,9 +49,15 @@ def build_dataset(config: Config, part: str, **arguments: Any) -> SceneDataset:
 def build_train_loader(config: Config, fabric: Fabric) -> DataLoader:
     """Shuffled batches of data.train, each scene `epoch // eval_epoch` times an epoch.
 
-    ValueError where the number of processes does not divide the batch size, or a batch needs more scenes.
+    ValueError where the number of processes does not divide the batch size, a batch needs more scenes, or no
+    scene has labels.
     """
     dataset = build_dataset(config, "train", loop=config.epoch // config.eval_epoch)
+    if not dataset.has_labels:
+        file = f"{dataset.assets['segment']}.npy"
+        raise ValueError(
+            f"{dataset.data_root}: no scene of data.train has a {file}: there is nothing to learn"
+        )
     return build_loader(
         dataset,
         config.batch_size,

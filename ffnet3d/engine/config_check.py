@@ -62,12 +62,17 @@ def validate_config(config: Node) -> None:
 
 
 def settings_without_effect(config: Node) -> list[str]:
-    """A sentence for each setting that asks for something this engine does not do."""
-    return [
+    """A sentence for each setting that asks for something that does not happen."""
+    found = [
         f"{name}={config[name]!r} has no effect here: {reason}"
         for name, reason in WITHOUT_EFFECT.items()
         if config.get(name)
     ]
+    rate, largest = config["optimizer"].get("lr"), config["scheduler"].get("max_lr")
+    first = largest[0] if isinstance(largest, Sequence) else largest
+    if None not in (rate, first) and rate != first:
+        found.append(f"optimizer.lr={rate!r} has no effect: scheduler.max_lr={largest!r} sets the rates")
+    return found
 
 
 def check_model(model: Node) -> None:

@@ -78,7 +78,7 @@ def training_config(request: TrainRequest) -> Config:
     check_engine(request.engine)
     check_overrides(request.overrides)
     name = request.name or (Path(request.config).stem if request.config else None)
-    if name is None:
+    if name is None or not (request.config or request.resume):
         raise ValueError("name a config with -c, or with -r true the run to go on with by -n")
     folder = RunFolder(EXPERIMENTS / request.dataset / name)
     if request.resume:
@@ -146,7 +146,13 @@ def dataset_names(root: Path) -> list[str]:
 def find_weights(request: TestRequest) -> Path:
     """The checkpoint to test: a name in the run's model/ folder, or a file."""
     named = EXPERIMENTS / request.dataset / request.name / "model" / f"{request.weights}.pth"
-    return named if named.is_file() else existing_file(Path(request.weights), f"-w (and there is no {named})")
+    if named.is_file():
+        return named
+    if not Path(request.weights).is_file():
+        raise ValueError(
+            f"-w {request.weights}: there is neither a checkpoint {named} nor a file of that name"
+        )
+    return Path(request.weights)
 
 
 def existing_file(path: Path, option: str) -> Path:

@@ -30,9 +30,9 @@ class SceneRecord:
 
 
 def discard_summary(folder: RunFolder) -> None:
-    """Remove what a former test said of the whole: from here on it would describe other predictions."""
+    """Remove the results of a former test: from here on they would stand among those of another."""
     folder.test_summary.unlink(missing_ok=True)
-    for file in folder.shown_scenes.glob("*.npz"):
+    for file in (*folder.shown_scenes.glob("*.npz"), *folder.result.glob("*_pred.npy")):
         file.unlink()
 
 

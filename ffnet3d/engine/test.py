@@ -181,7 +181,12 @@ def gather(records: Mapping[int, SceneRecord], fabric: Fabric) -> list[SceneReco
 
 
 def log_scores(scores: Scores, names: Sequence[str]) -> None:
-    """Log the means, and each class's IoU and accuracy."""
+    """Log the means, and each class's IoU and accuracy; without labelled points there are none."""
+    if not sum(scores.support):
+        logger.info(
+            "Test result: no point of these scenes is labelled, so there are predictions but no scores"
+        )
+        return
     logger.info(
         "Test result: mIoU %.4f (present classes %.4f), mAcc %.4f, allAcc %.4f",
         scores.miou,

@@ -48,6 +48,9 @@ class FFNet3DConfig:
         self._check_values()
 
     def _check_lengths(self) -> None:
+        for name in ("enc_channels", "enc_depths", "dec_channels", "dec_depths", "stride"):
+            if not isinstance(getattr(self, name), tuple):
+                raise ValueError(f"{name} must be a tuple, one entry a stage, got {getattr(self, name)!r}")
         stages = len(self.enc_channels)
         expected = {"enc_depths": stages}
         expected |= dict.fromkeys(("stride", "dec_depths", "dec_channels"), stages - 1)

@@ -110,7 +110,7 @@ def test_weights_are_a_name_of_the_run_or_a_file() -> None:
     assert find_weights(request) == last
     Path("other.pth").touch()
     assert find_weights(replace(request, weights="other.pth")) == Path("other.pth")
-    with pytest.raises(ValueError, match=r"there is no .*model_best\.pth\): there is no file model_best"):
+    with pytest.raises(ValueError, match=r"-w model_best: there is neither a checkpoint .*best\.pth nor"):
         find_weights(replace(request, weights="model_best"))
 
 

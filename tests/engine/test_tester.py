@@ -158,3 +158,16 @@ def test_validation_scores_original_points() -> None:
     assert target.tolist() == [0, 1, 2, 1]
     with pytest.raises(ValueError, match="'inverse' needs 'origin_segment'"):
         predictions(logits, {"inverse": batch["inverse"]})
+
+
+def test_unlabelled_scenes_get_labels_and_no_scores(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    for file in Path(config.data.test.data_root, "Area_2").glob("*/segment.npy"):
+        file.unlink()
+    stale = Path(config.save_path) / "result" / "Area_9-room_0_pred.npy"
+    stale.parent.mkdir(parents=True, exist_ok=True)
+    np.save(stale, np.zeros(3))
+    with caplog.at_level("INFO", logger="ffnet3d"):
+        tester.test(config, save_network(config, seed=1))
+    assert len(labels(config, "Area_2-room_0")) == POINTS
+    assert "no point of these scenes is labelled" in caplog.text
+    assert not stale.exists()

@@ -203,3 +203,19 @@ def test_settings_without_effect_are_said(
     with caplog.at_level("WARNING", logger="ffnet3d"):
         run(tmp_path, rooms, "epoch=1", "eval_epoch=1", "hooks=[]", "enable_wandb=True")
     assert "enable_wandb=True has no effect here" in caplog.text
+
+
+def test_scenes_without_labels_are_not_trained_on(tmp_path: Path) -> None:
+    write_rooms(tmp_path / "rooms")
+    for file in (tmp_path / "rooms" / "Area_1").glob("*/segment.npy"):
+        file.unlink()
+    with pytest.raises(ValueError, match=r"no scene of data\.train has a segment\.npy"):
+        train(tiny_config(tmp_path, "run"))
+
+
+def test_a_learning_rate_that_the_schedule_overrides_is_said(
+    tmp_path: Path, rooms: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING", logger="ffnet3d"):
+        run(tmp_path, rooms, "epoch=1", "eval_epoch=1", "hooks=[]", "optimizer.lr=0.5")
+    assert "optimizer.lr=0.5 has no effect: scheduler.max_lr=[0.01, 0.001] sets the rates" in caplog.text

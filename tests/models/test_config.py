@@ -74,3 +74,8 @@ def test_bn_momentum_reaches_every_batch_norm() -> None:
 def test_bn_momentum_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match=r"bn_momentum must be in \(0, 1\], got 0"):
         FFNet3DConfig(bn_momentum=0)
+
+
+def test_a_number_where_a_tuple_belongs_is_refused() -> None:
+    with pytest.raises(ValueError, match="enc_depths must be a tuple, one entry a stage, got 1"):
+        FFNet3DConfig(enc_depths=1)

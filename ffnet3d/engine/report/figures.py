@@ -112,7 +112,7 @@ def draw_charts(results: RunResults) -> Figure:
         drawings.append(draw_loss)
     if results.evaluations:
         drawings.append(draw_scores)
-    if results.test:
+    if results.has_truth:
         drawings += [draw_class_iou, draw_confusion]
     figure = new_figure(4.2 * max(len(drawings), 1), 4.2)
     for axes, draw in zip(np.ravel(figure.subplots(1, max(len(drawings), 1))), drawings, strict=False):

@@ -66,13 +66,18 @@ def embed_json(value: Any) -> str:
 def summary_table(results: RunResults) -> str:
     """The headline numbers of the test and of the training."""
     rows: list[tuple[str, Any]] = []
-    if results.test:
+    if results.test and not results.has_truth:
+        rows.append(("scores", "none: no point of the scenes is labelled"))
+    elif results.test:
         scores = results.test["scores"]
         rows += [
             ("mIoU over all classes", f"{scores['mIoU']:.4f}"),
             ("mIoU over the classes present", f"{scores['mIoU_present']:.4f}"),
             ("mAcc", f"{scores['mAcc']:.4f}"),
             ("allAcc", f"{scores['allAcc']:.4f}"),
+        ]
+    if results.test:
+        rows += [
             ("checkpoint", results.test.get("weight", "")),
             ("views a scene", results.test.get("views", "")),
         ]

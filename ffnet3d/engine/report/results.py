@@ -42,6 +42,11 @@ class RunResults:
         """Class names in the order of their ids."""
         return list(self.test.get("classes", []))
 
+    @property
+    def has_truth(self) -> bool:
+        """Whether any tested point is labelled."""
+        return any(map(any, self.test.get("confusion", [])))
+
 
 def read_results(folder: Path) -> RunResults:
     """Read metrics.jsonl, test.json and the scenes of a run's folder; absent parts are empty."""
