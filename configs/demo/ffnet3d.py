@@ -4,7 +4,7 @@ from ffnet3d.data.classes import S3DIS13
 
 _base_ = ["../_base_/tiny.py"]
 
-model = dict(num_classes=13)
+model = dict(num_classes=13, backbone=dict(drop_path=0.1))
 
 data = dict(
     num_classes=13,

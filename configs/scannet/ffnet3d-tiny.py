@@ -4,9 +4,9 @@ from ffnet3d.data.classes import SCANNET20
 
 _base_ = ["../_base_/tiny.py"]
 
-mix_prob = 0.8
-epoch = 160
-eval_epoch = 8
+mix_prob = 0.5
+epoch = 120
+eval_epoch = 6
 
 model = dict(num_classes=20)
 

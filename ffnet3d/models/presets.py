@@ -21,7 +21,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "enc_channels": (32, 48, 64, 96, 128),
         "dec_depths": (1, 1, 1, 1),
         "dec_channels": (32, 48, 64, 96),
-        "drop_path": 0.1,
+        "drop_path": 0.2,
         "bn_momentum": 0.1,  # the running statistics of a short run must follow quickly
     },
 }
