@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ffnet3d.atomic import write_atomic
-from ffnet3d.registry import require
+from ffnet3d.models.hub import read_safetensors
 
 WRAPPER = "module."  # what DistributedDataParallel puts before the names of parameters
 SHOWN = 3  # keys of each kind that an error text lists
@@ -71,9 +71,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     that are missing, unexpected or of another shape.
     """
     path = Path(path)
-    weights = (
-        _read_safetensors(path) if path.suffix == ".safetensors" else load_checkpoint(path)["state_dict"]
-    )
+    weights = read_safetensors(path) if path.suffix == ".safetensors" else load_checkpoint(path)["state_dict"]
     load_state(model, weights, str(path))
 
 
@@ -110,15 +108,6 @@ def _numpy_scalars() -> list[Any]:
     scalar = np.float64(0).__reduce__()[0]
     spelled = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     return [*spelled, np.dtype, type(np.dtype(np.float32)), type(np.dtype(np.float64))]
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    safetensors = require("safetensors", "train")
-    try:
-        weights: dict[str, Tensor] = require("safetensors.torch", "train").load_file(path)
-    except (FileNotFoundError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{path} is missing, truncated or not a safetensors file ({error})") from error
-    return weights
 
 
 def _misshapen(weights: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> list[str]:

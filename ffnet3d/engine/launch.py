@@ -65,6 +65,11 @@ def run_testing(request: TestRequest) -> None:
     test(config, find_weights(request), devices=request.devices, machines=request.machines)
 
 
+def run_folder(dataset: str, name: str) -> RunFolder:
+    """Where the results of a run go."""
+    return RunFolder(EXPERIMENTS / dataset / name)
+
+
 def check_overrides(overrides: tuple[str, ...]) -> None:
     """ValueError for a `key=value` that a flag of the command would overwrite."""
     for override in overrides:
@@ -80,7 +85,7 @@ def training_config(request: TrainRequest) -> Config:
     name = request.name or (Path(request.config).stem if request.config else None)
     if name is None or not (request.config or request.resume):
         raise ValueError("name a config with -c, or with -r true the run to go on with by -n")
-    folder = RunFolder(EXPERIMENTS / request.dataset / name)
+    folder = run_folder(request.dataset, name)
     if request.resume:
         folder.check_started()
         file = folder.config
@@ -98,13 +103,15 @@ def training_config(request: TrainRequest) -> Config:
 def testing_config(request: TestRequest) -> Config:
     """The config of a test: the run's own unless another is named."""
     check_overrides(request.overrides)
-    folder = EXPERIMENTS / request.dataset / request.name
-    if not folder.is_dir():
+    folder = run_folder(request.dataset, request.name)
+    if not folder.root.is_dir():
         runs = sorted(path.name for path in (EXPERIMENTS / request.dataset).glob("*") if path.is_dir())
-        raise ValueError(f"there is no run {folder} (runs of {request.dataset}: {', '.join(runs) or 'none'})")
-    file = find_config(request.dataset, request.config) if request.config else folder / "config.py"
+        raise ValueError(
+            f"there is no run {folder.root} (runs of {request.dataset}: {', '.join(runs) or 'none'})"
+        )
+    file = find_config(request.dataset, request.config) if request.config else folder.config
     config = load_config(file, request.overrides)
-    config.save_path = str(folder)
+    config.save_path = str(folder.root)
     return with_data_root(config, request.data_root)
 
 
@@ -145,7 +152,7 @@ def dataset_names(root: Path) -> list[str]:
 
 def find_weights(request: TestRequest) -> Path:
     """The checkpoint to test: a name in the run's model/ folder, or a file."""
-    named = EXPERIMENTS / request.dataset / request.name / "model" / f"{request.weights}.pth"
+    named = run_folder(request.dataset, request.name).checkpoint(request.weights)
     if named.is_file():
         return named
     if not Path(request.weights).is_file():

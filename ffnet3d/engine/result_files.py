@@ -29,7 +29,7 @@ class SceneRecord:
     seconds: float
 
 
-def discard_summary(folder: RunFolder) -> None:
+def discard_results(folder: RunFolder) -> None:
     """Remove the results of a former test: from here on they would stand among those of another."""
     folder.test_summary.unlink(missing_ok=True)
     for file in (*folder.shown_scenes.glob("*.npz"), *folder.result.glob("*_pred.npy")):

@@ -17,19 +17,23 @@ class RunFolder:
         """The resolved config."""
         return self.root / "config.py"
 
+    def checkpoint(self, name: str) -> Path:
+        """The checkpoint of that name, such as model_best."""
+        return self.root / "model" / f"{name}.pth"
+
     @property
     def model_last(self) -> Path:
         """Checkpoint to resume from."""
-        return self.root / "model" / "model_last.pth"
+        return self.checkpoint("model_last")
 
     @property
     def model_best(self) -> Path:
         """Checkpoint of the evaluation with the highest mIoU."""
-        return self.root / "model" / "model_best.pth"
+        return self.checkpoint("model_best")
 
     def model_epoch(self, epoch: int) -> Path:
         """Checkpoint that is kept after `epoch` epochs (CheckpointSaver's save_freq)."""
-        return self.root / "model" / f"epoch_{epoch}.pth"
+        return self.checkpoint(f"epoch_{epoch}")
 
     @property
     def result(self) -> Path:

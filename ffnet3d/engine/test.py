@@ -26,7 +26,7 @@ from ffnet3d.engine.progress import progress
 from ffnet3d.engine.result_files import (
     SceneRecord,
     class_names,
-    discard_summary,
+    discard_results,
     save_display,
     save_labels,
     write_summary,
@@ -99,7 +99,7 @@ def run_test(network: nn.Module, config: Config, fabric: Fabric, weight: Path) -
     folder = RunFolder(Path(config.save_path))
     dataset = build_dataset(config, "test")
     if fabric.is_global_zero:
-        discard_summary(folder)
+        discard_results(folder)
     fabric.barrier()
     confusion = ConfusionMatrix(config.data.num_classes, config.data.ignore_index)
     records = test_scenes(network, dataset, fabric, folder, confusion)

@@ -111,6 +111,11 @@ class Block(nn.Module):
         if not (self.recompute and torch.is_grad_enabled()):
             return branch(features, neighbors)
         # The batch norms see the batch twice, and must count it once.
-        contexts = lambda: (nullcontext(), frozen_statistics(self))  # noqa: E731
-        out: Tensor = checkpoint(branch, features, neighbors, use_reentrant=False, context_fn=contexts)
+        out: Tensor = checkpoint(
+            branch,
+            features,
+            neighbors,
+            use_reentrant=False,
+            context_fn=lambda: (nullcontext(), frozen_statistics(self)),
+        )
         return out

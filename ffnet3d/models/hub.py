@@ -48,7 +48,7 @@ def from_pretrained(path: str | Path) -> nn.Module:
     config = read_config(weights.parent)
     with torch.device("meta"):  # no time spent on an initialisation that the file replaces
         model = build_model(config["model"])
-    _load(model, _read_weights(weights), weights)
+    _load(model, read_safetensors(weights), weights)
     return model.eval()
 
 
@@ -69,20 +69,23 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     return config
 
 
-def _weights_file(path: Path) -> Path:
-    path = path / WEIGHTS if path.is_dir() else path
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file; ValueError naming it where it is missing or damaged."""
     if not path.is_file():
-        raise ValueError(f"{path} does not exist: give a folder written by save_pretrained, or its {WEIGHTS}")
-    return path
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
+        raise ValueError(f"{path} is missing")
     safetensors = require("safetensors", "train")
     try:
         state: dict[str, Tensor] = require("safetensors.torch", "train").load_file(path)
     except safetensors.SafetensorError as error:
         raise ValueError(f"{path} is truncated or not a safetensors file ({error}): copy it again") from error
     return state
+
+
+def _weights_file(path: Path) -> Path:
+    path = path / WEIGHTS if path.is_dir() else path
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist: give a folder written by save_pretrained, or its {WEIGHTS}")
+    return path
 
 
 def _load(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
