@@ -7,14 +7,27 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Tensor
-
-from ffnet3d.ops.reference import subm_conv3d_reference
-from ffnet3d.ops.torch_backend import subm_conv3d_torch
-
-Convolution = Callable[[Tensor, Tensor, Tensor | None, Tensor], Tensor]
+from ffnet3d.ops.operator import Convolution
 
 logger = logging.getLogger(__name__)
+
+
+def _reference() -> Convolution:
+    from ffnet3d.ops.reference import subm_conv3d_reference
+
+    return subm_conv3d_reference
+
+
+def _torch() -> Convolution:
+    from ffnet3d.ops.torch_backend import subm_conv3d_torch
+
+    return subm_conv3d_torch
+
+
+def _torch_depthwise() -> Convolution:
+    from ffnet3d.ops.depthwise import subm_conv3d_depthwise_torch
+
+    return subm_conv3d_depthwise_torch
 
 
 def _always() -> tuple[bool, str]:
@@ -23,17 +36,28 @@ def _always() -> tuple[bool, str]:
 
 @dataclass(frozen=True)
 class Backend:
-    """One implementation of the submanifold convolution."""
+    """One implementation of the submanifold convolutions; its code is imported when it is first used."""
 
     name: str
-    subm_conv3d: Convolution  # (features, weight, bias, neighbors) -> [N, Cout]
+    load: Callable[[], Convolution]
+    load_depthwise: Callable[[], Convolution] = _torch_depthwise
     is_available: Callable[[], tuple[bool, str]] = _always  # (whether it can run here, else why not)
     device_types: tuple[str, ...] | None = None  # None: any device
 
+    @functools.cached_property
+    def subm_conv3d(self) -> Convolution:
+        """(features, weight [K, Cin, Cout], bias, neighbors, activation) -> [N, Cout]."""
+        return self.load()
+
+    @functools.cached_property
+    def subm_conv3d_depthwise(self) -> Convolution:
+        """(features, weight [K, C], bias, neighbors, activation) -> [N, C]."""
+        return self.load_depthwise()
+
 
 BACKENDS = (
-    Backend("reference", subm_conv3d_reference),
-    Backend("torch", subm_conv3d_torch),
+    Backend("reference", _reference),
+    Backend("torch", _torch),
 )
 AUTO = ("torch",)  # what "auto" may pick, the best first
 

@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from ffnet3d.ops.activation import activate_
 from ffnet3d.ops.gather import gathered_blocks
+from ffnet3d.ops.operator import differentiable
 
 
-def subm_conv3d_depthwise_torch(
-    features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor
+def _forward(
+    features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor, activation: str
 ) -> Tensor:
-    """Depthwise submanifold convolution with gradients for features, weight and bias.
-
-    features [N, C], weight [K, C], bias [C] or None, all of one dtype and device; neighbors [N, K] as for
-    `subm_conv3d_torch`. Returns [N, C].
-    """
-    out: Tensor = _SubMConv3dDepthwise.apply(features, weight, bias, neighbors)
-    return out
+    out = _convolve(features, weight, neighbors)
+    return activate_(out if bias is None else out.add_(bias), activation)
 
 
-class _SubMConv3dDepthwise(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor) -> Tensor:
-        ctx.save_for_backward(features, weight, neighbors)
-        out = _convolve(features, weight, neighbors)
-        return out if bias is None else out.add_(bias)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        features, weight, neighbors = ctx.saved_tensors
-        needs_features, needs_weight, needs_bias, _ = ctx.needs_input_grad
-        grad = grad.contiguous()
-        return (
-            _convolve(grad, weight.flip(0), neighbors) if needs_features else None,
-            _weight_gradient(features, grad, neighbors) if needs_weight else None,
-            grad.sum(0) if needs_bias else None,
-            None,
-        )
+def _backward(
+    grad: Tensor,
+    features: Tensor,
+    weight: Tensor,
+    neighbors: Tensor,
+    needs_features: bool,
+    needs_weight: bool,
+) -> tuple[Tensor | None, Tensor | None]:
+    return (
+        _convolve(grad, weight.flip(0), neighbors) if needs_features else None,
+        _weight_gradient(features, grad, neighbors) if needs_weight else None,
+    )
 
 
 def _convolve(features: Tensor, weight: Tensor, neighbors: Tensor) -> Tensor:
@@ -57,3 +44,6 @@ def _weight_gradient(features: Tensor, grad: Tensor, neighbors: Tensor) -> Tenso
     for rows, block in gathered_blocks(features, neighbors):
         total += block.mul_(grad[rows].unsqueeze(1)).sum(dim=0, dtype=total_dtype)
     return total.to(features.dtype)
+
+
+subm_conv3d_depthwise_torch = differentiable("subm_conv3d_depthwise_torch", _forward, _backward)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ffnet3d.ops.activation import activate, check_activation
 from ffnet3d.ops.backends import resolve_backend
-from ffnet3d.ops.depthwise import subm_conv3d_depthwise_torch
+from ffnet3d.ops.operator import Convolution
 
 
 def subm_conv3d(
-    features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor, backend: str = "auto"
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    neighbors: Tensor,
+    backend: str = "auto",
+    activation: str = "none",
 ) -> Tensor:
-    """Submanifold convolution: `out[i] = sum_k features[neighbors[i, k]] @ weight[k] + bias`.
+    """Submanifold convolution: `out[i] = activation(sum_k features[neighbors[i, k]] @ weight[k] + bias)`.
 
     Args:
         features: [N, Cin] floating, one row a voxel.
@@ -21,6 +27,7 @@ def subm_conv3d(
         neighbors: [N, K] int32 or int64 table of `ffnet3d.voxels.build_neighbors`: row of the neighbour, N
             where there is none. It must be symmetric, as that of unique voxels is: the backends rely on it.
         backend: "auto" or a name of `available_backends()`.
+        activation: "none", "relu" or "gelu" (the exact one).
 
     Returns:
         [N, Cout], in the dtype of the features, or of autocast where it is on (float64 stays float64).
@@ -33,11 +40,19 @@ def subm_conv3d(
         expected = f"[{neighbors.shape[1]}, {features.shape[1]}, Cout]"
         raise ValueError(f"weight must be [K, Cin, Cout] = {expected} here, got {list(weight.shape)}")
     features, weight, bias = _cast(features, weight, bias)
-    return resolve_backend(backend, features.device.type).subm_conv3d(features, weight, bias, neighbors)
+    convolution = resolve_backend(backend, features.device.type).subm_conv3d
+    return _apply(convolution, features, weight, bias, neighbors, activation)
 
 
-def subm_conv3d_depthwise(features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor) -> Tensor:
-    """Depthwise submanifold convolution: `out[i] = sum_k features[neighbors[i, k]] * weight[k] + bias`.
+def subm_conv3d_depthwise(
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    neighbors: Tensor,
+    backend: str = "auto",
+    activation: str = "none",
+) -> Tensor:
+    """Depthwise convolution: `out[i] = activation(sum_k features[neighbors[i, k]] * weight[k] + bias)`.
 
     features [N, C], weight [K, C], bias [C] or None, neighbors [N, K]; all else as in `subm_conv3d`.
     """
@@ -46,7 +61,24 @@ def subm_conv3d_depthwise(features: Tensor, weight: Tensor, bias: Tensor | None,
         expected = f"[{neighbors.shape[1]}, {features.shape[1]}]"
         raise ValueError(f"weight must be [K, C] = {expected} here, got {list(weight.shape)}")
     features, weight, bias = _cast(features, weight, bias)
-    return subm_conv3d_depthwise_torch(features, weight, bias, neighbors)
+    convolution = resolve_backend(backend, features.device.type).subm_conv3d_depthwise
+    return _apply(convolution, features, weight, bias, neighbors, activation)
+
+
+def _apply(
+    convolution: Convolution,
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    neighbors: Tensor,
+    activation: str,
+) -> Tensor:
+    """The backends apply an activation in place, in their last pass; autograd needs what was before it."""
+    check_activation(activation)
+    inputs = (features, weight) if bias is None else (features, weight, bias)
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs):
+        return activate(convolution(features, weight, bias, neighbors, "none"), activation)
+    return convolution(features, weight, bias, neighbors, activation)
 
 
 def _check_table(features: Tensor, neighbors: Tensor) -> None:

@@ -10,26 +10,30 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ffnet3d.ops.activation import activate
 
-def subm_conv3d_reference(features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor) -> Tensor:
+
+def subm_conv3d_reference(
+    features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor, activation: str = "none"
+) -> Tensor:
     """Submanifold convolution: `out[i] = sum_k features[neighbors[i, k]] @ weight[k] + bias`.
 
     features [N, Cin], weight [K, Cin, Cout], bias [Cout] or None, neighbors [N, K] int with N where there is
     no voxel. Returns [N, Cout]. Memory grows with N * K * Cin.
     """
     out = torch.einsum("nki,kio->no", _of_neighbors(features, neighbors), weight)
-    return out if bias is None else out + bias
+    return activate(out if bias is None else out + bias, activation)
 
 
 def subm_conv3d_depthwise_reference(
-    features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor
+    features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor, activation: str = "none"
 ) -> Tensor:
     """Depthwise submanifold convolution: `out[i] = sum_k features[neighbors[i, k]] * weight[k] + bias`.
 
     features [N, C], weight [K, C], bias [C] or None, neighbors [N, K] int. Returns [N, C].
     """
     out = (_of_neighbors(features, neighbors) * weight).sum(dim=1)
-    return out if bias is None else out + bias
+    return activate(out if bias is None else out + bias, activation)
 
 
 def segment_reduce_reference(values: Tensor, index: Tensor, num_segments: int, reduce: str = "max") -> Tensor:

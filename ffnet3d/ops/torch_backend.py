@@ -9,13 +9,13 @@ scattered addition. Which one is faster depends on the width of the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from ffnet3d.ops.activation import activate_
 from ffnet3d.ops.gather import gathered_blocks, offset_pairs
+from ffnet3d.ops.operator import differentiable
 
 # Widest rows, in channels, for which the gathered form was faster on a CPU (real rooms, two cores, AVX-512):
 # by bytes an element for the convolution, in any dtype for the gradient of its weight.
@@ -23,38 +23,27 @@ GATHER_UP_TO = {2: 64, 4: 32, 8: 16}
 GATHER_WEIGHT_GRADIENT_UP_TO = 16
 
 
-def subm_conv3d_torch(features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor) -> Tensor:
-    """Submanifold convolution with gradients for features, weight and bias.
-
-    features [N, Cin], weight [K, Cin, Cout], bias [Cout] or None, all of one dtype and device; neighbors
-    [N, K] int32 or int64, with N for a missing neighbour, symmetric (offset K - 1 - k mirrors offset k) and
-    with the voxel itself at K // 2. Returns [N, Cout]. Sums of 16-bit values are kept in float32.
-    """
-    out: Tensor = _SubMConv3d.apply(features, weight, bias, neighbors)
-    return out
+def _forward(
+    features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor, activation: str
+) -> Tensor:
+    out = _convolve(features, weight.unbind(0), neighbors)
+    return activate_(out if bias is None else out.add_(bias), activation)
 
 
-class _SubMConv3d(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor) -> Tensor:
-        ctx.save_for_backward(features, weight, neighbors)
-        out = _convolve(features, weight.unbind(0), neighbors)
-        return out if bias is None else out.add_(bias)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        features, weight, neighbors = ctx.saved_tensors
-        needs_features, needs_weight, needs_bias, _ = ctx.needs_input_grad
-        grad = grad.contiguous()
-        # On a symmetric table the gradient is the same convolution, the kernel mirrored and transposed.
-        mirrored = [matrix.t() for matrix in reversed(weight.unbind(0))]
-        return (
-            _convolve(grad, mirrored, neighbors) if needs_features else None,
-            _weight_gradient(features, grad, neighbors) if needs_weight else None,
-            grad.sum(0) if needs_bias else None,
-            None,
-        )
+def _backward(
+    grad: Tensor,
+    features: Tensor,
+    weight: Tensor,
+    neighbors: Tensor,
+    needs_features: bool,
+    needs_weight: bool,
+) -> tuple[Tensor | None, Tensor | None]:
+    # On a symmetric table the gradient is the same convolution, the kernel mirrored and transposed.
+    mirrored = [matrix.t() for matrix in reversed(weight.unbind(0))]
+    return (
+        _convolve(grad, mirrored, neighbors) if needs_features else None,
+        _weight_gradient(features, grad, neighbors) if needs_weight else None,
+    )
 
 
 def _convolve(features: Tensor, matrices: Sequence[Tensor], neighbors: Tensor) -> Tensor:
@@ -108,3 +97,6 @@ def _weight_gradient_offsets(features: Tensor, grad: Tensor, neighbors: Tensor) 
 
 def _sum_dtype(features: Tensor) -> torch.dtype:
     return torch.promote_types(features.dtype, torch.float32)
+
+
+subm_conv3d_torch = differentiable("subm_conv3d_torch", _forward, _backward)

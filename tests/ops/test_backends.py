@@ -8,7 +8,12 @@ import pytest
 import torch
 
 from ffnet3d.ops import Backend, available_backends, resolve_backend, subm_conv3d
+from ffnet3d.ops.operator import Convolution
 from ffnet3d.ops.reference import subm_conv3d_reference
+
+
+def load() -> Convolution:
+    return subm_conv3d_reference
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +49,8 @@ def test_unknown_backend_lists_the_known() -> None:
 @pytest.mark.parametrize(
     ("backend", "reason"),
     [
-        (Backend("fast", subm_conv3d_reference, lambda: (False, "library missing")), "library missing"),
-        (Backend("fast", subm_conv3d_reference, device_types=("cuda",)), "it runs on cuda, .* are on cpu"),
+        (Backend("fast", load, is_available=lambda: (False, "library missing")), "library missing"),
+        (Backend("fast", load, device_types=("cuda",)), "it runs on cuda, .* are on cpu"),
     ],
 )
 def test_no_fallback_by_name_but_by_auto(
