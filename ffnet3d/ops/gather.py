@@ -1,8 +1,4 @@
-"""Two ways to walk through a neighbour table: blocks of gathered rows, and the pairs of each offset.
-
-A table `neighbors [N, K]` holds row indices, and N where there is no voxel. Offset `K // 2` is the voxel
-itself, and offset `K - 1 - k` mirrors offset `k`: the pairs of the one are those of the other, turned round.
-"""
+"""Blocks of gathered rows: the features of all neighbours of a run of voxels, side by side."""
 
 from __future__ import annotations
 
@@ -10,6 +6,8 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+
+from ffnet3d.ops.workspace import Scratch, scratch
 
 # A block stays in a CPU's cache from the gather to the product. A GPU wants few large launches instead.
 CPU_BLOCK_BYTES = 8 * 2**20
@@ -31,24 +29,10 @@ def gathered_blocks(features: Tensor, neighbors: Tensor) -> Iterator[tuple[slice
     channels = features.shape[1]
     limit = CPU_BLOCK_BYTES if features.device.type == "cpu" else GPU_BLOCK_BYTES
     step = max(1, min(count, limit // (offsets * channels * features.element_size())))
-    buffer = features.new_empty(step * offsets, channels)
+    buffer = scratch(Scratch.GATHERED, step * offsets, channels, features)
     padded = with_zero_row(features)
     for start in range(0, count, step):
         rows = slice(start, min(start + step, count))
         index = neighbors[rows].reshape(-1)
         block = torch.index_select(padded, 0, index, out=buffer[: len(index)])
         yield rows, block.view(-1, offsets, channels)
-
-
-def offset_pairs(neighbors: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Yield `(k, rows [P], sources [P])` for each offset but the centre: `neighbors[rows, k] == sources`.
-
-    The indices are int64. Only half of the table is read.
-    """
-    count, offsets = neighbors.shape
-    for k in range(offsets // 2):
-        column = neighbors[:, k]
-        rows = (column != count).nonzero().squeeze(1)
-        sources = column.index_select(0, rows).long()  # index_add_ with int32 is three times slower
-        yield k, rows, sources
-        yield offsets - 1 - k, sources, rows

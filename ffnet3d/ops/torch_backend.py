@@ -1,32 +1,37 @@
 """Submanifold convolution in plain PyTorch: any device, no compiled extension, bounded memory.
 
 Two forms compute the same sum. The gathered form copies the neighbours of a block of rows side by side and
-multiplies once; it also multiplies the zeros of missing neighbours (about two thirds of a 3x3x3 window on a
-surface). The offset form multiplies only the present pairs, one product for each offset, and pays with a
-scattered addition. Which one is faster depends on the width of the rows.
+multiplies once; it also multiplies the zeros of missing neighbours (half to two thirds of a 3x3x3 window on a
+surface). The pair form multiplies only the present pairs, one product for each offset, and then sums the
+products of each row. Which one is faster depends on the width of the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ffnet3d.ops.activation import activate_
-from ffnet3d.ops.gather import gathered_blocks, offset_pairs
+from ffnet3d.ops.gather import gathered_blocks
 from ffnet3d.ops.operator import differentiable
+from ffnet3d.ops.pairs import max_sizes, pair_runs
+from ffnet3d.ops.products import product_into, product_of_columns
+from ffnet3d.ops.workspace import Scratch, scratch
 
-# Widest rows, in channels, for which the gathered form was faster on a CPU (real rooms, two cores, AVX-512):
-# by bytes an element for the convolution, in any dtype for the gradient of its weight.
-GATHER_UP_TO = {2: 64, 4: 32, 8: 16}
-GATHER_WEIGHT_GRADIENT_UP_TO = 16
+# Widest rows, in channels, for which the gathered form was faster on a CPU (rooms, two cores, AVX-512), by
+# bytes an element: for the convolution, and for the gradient of its weight.
+GATHER_UP_TO = {2: 32, 4: 64, 8: 16}
+GATHER_WEIGHT_GRADIENT_UP_TO = {2: 16, 4: 128, 8: 16}
+PRODUCT_BYTES = 64 * 2**20  # of the products of one run of rows
 
 
 def _forward(
     features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor, activation: str
 ) -> Tensor:
-    out = _convolve(features, weight.unbind(0), neighbors)
+    out = _convolve(features, weight, neighbors)
     return activate_(out if bias is None else out.add_(bias), activation)
 
 
@@ -39,63 +44,90 @@ def _backward(
     needs_weight: bool,
 ) -> tuple[Tensor | None, Tensor | None]:
     # On a symmetric table the gradient is the same convolution, the kernel mirrored and transposed.
-    mirrored = [matrix.t() for matrix in reversed(weight.unbind(0))]
+    mirrored = weight.flip(0).transpose(1, 2)
     return (
         _convolve(grad, mirrored, neighbors) if needs_features else None,
         _weight_gradient(features, grad, neighbors) if needs_weight else None,
     )
 
 
-def _convolve(features: Tensor, matrices: Sequence[Tensor], neighbors: Tensor) -> Tensor:
-    """features [N, Cin], K matrices [Cin, Cout], neighbors [N, K] -> [N, Cout]."""
-    widest = GATHER_UP_TO[features.element_size()]
-    if features.device.type != "cpu" or features.shape[1] <= widest:
-        return _convolve_gathered(features, matrices, neighbors)
-    return _convolve_offsets(features, matrices, neighbors)
+def _convolve(features: Tensor, weight: Tensor, neighbors: Tensor) -> Tensor:
+    """features [N, Cin], weight [K, Cin, Cout] of any strides, neighbors [N, K] -> [N, Cout]."""
+    if gathers(features, GATHER_UP_TO):
+        return _convolve_gathered(features, weight, neighbors)
+    return _convolve_pairs(features, weight, neighbors)
 
 
-def _convolve_gathered(features: Tensor, matrices: Sequence[Tensor], neighbors: Tensor) -> Tensor:
-    stacked = torch.cat(list(matrices))  # [K * Cin, Cout]
+def gathers(features: Tensor, up_to: Mapping[int, int]) -> bool:
+    """Whether the gathered form is the faster one; a GPU wants few launches rather than few products."""
+    return features.device.type != "cpu" or features.shape[1] <= up_to[features.element_size()]
+
+
+def _convolve_gathered(features: Tensor, weight: Tensor, neighbors: Tensor) -> Tensor:
+    stacked = weight.flatten(0, 1)  # [K * Cin, Cout]
     out = features.new_empty(len(features), stacked.shape[1])
     for rows, block in gathered_blocks(features, neighbors):
-        torch.mm(block.flatten(1), stacked, out=out[rows])
+        product_into(out[rows], block.flatten(1), stacked)
     return out
 
 
-def _convolve_offsets(features: Tensor, matrices: Sequence[Tensor], neighbors: Tensor) -> Tensor:
-    total_dtype = _sum_dtype(features)
-    total = (features @ matrices[len(matrices) // 2]).to(total_dtype)
-    for k, rows, sources in offset_pairs(neighbors):
-        product = features.index_select(0, sources) @ matrices[k]
-        total.index_add_(0, rows, product.to(total_dtype))
-    return total.to(features.dtype)
+def _convolve_pairs(features: Tensor, weight: Tensor, neighbors: Tensor) -> Tensor:
+    channels = weight.shape[2]
+    out = features.new_empty(len(features), channels)
+    runs = pair_runs(neighbors).of(PRODUCT_BYTES // (channels * features.element_size()))
+    widest, space = max_sizes(runs)
+    gathered = scratch(Scratch.GATHERED, widest, features.shape[1], features)
+    products = scratch(Scratch.PRODUCTS, space, channels, features)
+    for run in runs:
+        for pairs in run.offsets:
+            torch.index_select(features, 0, pairs.sources, out=gathered[: len(pairs.sources)])
+            reserved = slice(pairs.start, pairs.start + pairs.space)
+            product_into(products[reserved], gathered[: pairs.space], weight[pairs.k])
+        # The sum of each row's products, in the order of the offsets, in float32 or wider.
+        out[run.rows] = functional.embedding_bag(run.products, products, run.starts, mode="sum")
+    return out
 
 
 def _weight_gradient(features: Tensor, grad: Tensor, neighbors: Tensor) -> Tensor:
     """features [N, Cin], grad [N, Cout] of the output -> [K, Cin, Cout]."""
-    if features.device.type != "cpu" or features.shape[1] <= GATHER_WEIGHT_GRADIENT_UP_TO:
+    if gathers(features, GATHER_WEIGHT_GRADIENT_UP_TO):
         return _weight_gradient_gathered(features, grad, neighbors)
-    return _weight_gradient_offsets(features, grad, neighbors)
+    return _weight_gradient_pairs(features, grad, neighbors)
 
 
 def _weight_gradient_gathered(features: Tensor, grad: Tensor, neighbors: Tensor) -> Tensor:
     offsets, channels = neighbors.shape[1], features.shape[1]
-    total = features.new_zeros(offsets * channels, grad.shape[1], dtype=_sum_dtype(features))
+    total = features.new_zeros(grad.shape[1], offsets * channels, dtype=sum_dtype(features))
     for rows, block in gathered_blocks(features, neighbors):
-        total += block.flatten(1).t() @ grad[rows]
-    return total.to(features.dtype).view(offsets, channels, -1)
+        total += product_of_columns(grad[rows], block.flatten(1))
+    return total.t().to(features.dtype).reshape(offsets, channels, -1)
 
 
-def _weight_gradient_offsets(features: Tensor, grad: Tensor, neighbors: Tensor) -> Tensor:
-    offsets = neighbors.shape[1]
-    out = features.new_empty(offsets, features.shape[1], grad.shape[1])
-    torch.mm(features.t(), grad, out=out[offsets // 2])
-    for k, rows, sources in offset_pairs(neighbors):
-        torch.mm(features.index_select(0, sources).t(), grad.index_select(0, rows), out=out[k])
-    return out
+def _weight_gradient_pairs(features: Tensor, grad: Tensor, neighbors: Tensor) -> Tensor:
+    total = features.new_zeros(
+        neighbors.shape[1], features.shape[1], grad.shape[1], dtype=sum_dtype(features)
+    )
+    runs = pair_runs(neighbors).of(PRODUCT_BYTES // (grad.shape[1] * features.element_size()))
+    widest, _ = max_sizes(runs)
+    left = scratch(Scratch.GATHERED, widest, features.shape[1], features)
+    right = scratch(Scratch.GRADIENT, widest, grad.shape[1], grad)
+    for run in runs:
+        for pairs in run.offsets:
+            filled = left[: pairs.space], right[: pairs.space]
+            _gather_padded(filled[0], features, pairs.sources)
+            _gather_padded(filled[1], grad, pairs.targets)
+            total[pairs.k] += product_of_columns(*filled)
+    return total.to(features.dtype)
 
 
-def _sum_dtype(features: Tensor) -> torch.dtype:
+def _gather_padded(out: Tensor, values: Tensor, rows: Tensor) -> None:
+    """The given rows of `values`, then zeros up to the length of `out`."""
+    torch.index_select(values, 0, rows, out=out[: len(rows)])
+    out[len(rows) :].zero_()
+
+
+def sum_dtype(features: Tensor) -> torch.dtype:
+    """The dtype in which sums over many rows are kept."""
     return torch.promote_types(features.dtype, torch.float32)
 
 

@@ -133,7 +133,7 @@ def test_far_corner_of_the_grid_and_two_scenes(cin: int) -> None:
 @pytest.mark.parametrize("count", [1, 8])
 def test_gradcheck(limit: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ffnet3d.ops.torch_backend.GATHER_UP_TO", {8: limit})
-    monkeypatch.setattr("ffnet3d.ops.torch_backend.GATHER_WEIGHT_GRADIENT_UP_TO", limit)
+    monkeypatch.setattr("ffnet3d.ops.torch_backend.GATHER_WEIGHT_GRADIENT_UP_TO", {8: limit})
     neighbors = table(surface(count), 3)
     leaves = [t.requires_grad_() for t in make_inputs(count, 27, 2, 3, torch.float64)[:3]]
     assert torch.autograd.gradcheck(lambda x, w, b: subm_conv3d(x, w, b, neighbors), leaves)

@@ -1,0 +1,117 @@
+"""The present pairs of a neighbour table, offset by offset: what the table holds without its gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ffnet3d.ops.derived import Derived
+
+LEAST_ROWS = 1024  # of a run
+FEWEST = 64  # rows of a product
+
+
+@dataclass(frozen=True)
+class OffsetPairs:
+    """The pairs of offset k among a run of output rows: neighbors[targets[p], k] == sources[p]."""
+
+    k: int
+    sources: Tensor  # [P] int32, rows of the input
+    targets: Tensor  # [P] int32, rows of the output
+    start: int  # row of the first pair's product among the products of the run
+    space: int  # rows reserved for the products, at least P
+
+
+@dataclass(frozen=True)
+class PairRun:
+    """All pairs of a run of output rows, and for each of the rows where its products lie."""
+
+    rows: slice
+    offsets: tuple[OffsetPairs, ...]
+    products: Tensor  # int32, rows of the products, output row by output row
+    starts: Tensor  # [rows] int32: where each output row begins in `products`
+
+    @property
+    def space(self) -> int:
+        """Rows that the products of the run need."""
+        return sum(pairs.space for pairs in self.offsets)
+
+    @property
+    def widest(self) -> int:
+        """Rows that the products of one offset need at most."""
+        return max(pairs.space for pairs in self.offsets)
+
+
+class PairRuns:
+    """The runs of a neighbour table [N, K], cut so that the products of a run fit a given number of rows."""
+
+    def __init__(self, neighbors: Tensor) -> None:
+        self.neighbors = neighbors.detach()
+        count = max(1, len(neighbors))
+        self.pairs_per_row = int((neighbors != len(neighbors)).sum()) / count
+        self.known: dict[int, tuple[PairRun, ...]] = {}
+
+    def of(self, product_rows: int) -> tuple[PairRun, ...]:
+        """Runs of a power of two of output rows, with about `product_rows` pairs each at most."""
+        rows = max(LEAST_ROWS, 1 << int(product_rows / max(1.0, self.pairs_per_row)).bit_length() - 1)
+        rows = min(rows, 1 << len(self.neighbors).bit_length())
+        if rows not in self.known:
+            self.known[rows] = tuple(self._runs(rows))
+        return self.known[rows]
+
+    def _runs(self, rows: int) -> Iterator[PairRun]:
+        for start in range(0, len(self.neighbors), rows):
+            yield pair_run(self.neighbors, slice(start, min(start + rows, len(self.neighbors))))
+
+
+pair_runs = Derived(PairRuns)
+
+
+def pair_run(neighbors: Tensor, rows: slice) -> PairRun:
+    """The pairs of the output rows `rows` of a table [N, K]."""
+    table = neighbors[rows].int().t().contiguous()  # [K, R]
+    present = table != len(neighbors)
+    counts = present.sum(dim=1).tolist()
+    offset, target = present.nonzero(as_tuple=True)
+    targets = (target + rows.start).int().split(counts)
+    sources = table[present].split(counts)
+    spaces = [rounded_up(count) for count in counts]
+    starts = [sum(spaces[:k]) for k in range(len(spaces))]
+    first = [start - sum(counts[:k]) for k, start in enumerate(starts)]
+    # The products lie offset by offset; a row's own are found by writing their places into its table row.
+    place = torch.arange(len(target), dtype=torch.int32, device=table.device)
+    place += torch.tensor(first, dtype=torch.int32, device=table.device).index_select(0, offset)
+    by_row = present.t().contiguous()
+    places = torch.empty_like(table)
+    places[present] = place
+    per_row = by_row.sum(dim=1, dtype=torch.int32)
+    return PairRun(
+        rows,
+        tuple(
+            OffsetPairs(k, sources[k], targets[k], starts[k], spaces[k])
+            for k, count in enumerate(counts)
+            if count
+        ),
+        places.t()[by_row],
+        per_row.cumsum(0, dtype=torch.int32) - per_row,
+    )
+
+
+def max_sizes(runs: Sequence[PairRun]) -> tuple[int, int]:
+    """The largest number of rows that the products of one offset, and of one run, need."""
+    return max((run.widest for run in runs), default=0), max((run.space for run in runs), default=0)
+
+
+def rounded_up(count: int) -> int:
+    """A number of at least `count` rows, one of 16 in each octave.
+
+    oneDNN compiles a product for each shape that it has not seen, in up to a few milliseconds; each scene has
+    pair counts of its own, and must not bring new shapes.
+    """
+    if count <= FEWEST:
+        return FEWEST if count else 0
+    step = 1 << (count - 1).bit_length() - 5
+    return -(-count // step) * step
