@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ffnet3d.models.blocks import Block, ChannelMixer, TokenMixer
 from ffnet3d.models.config import FFNet3DConfig
+from ffnet3d.models.fuse import fuse
 from ffnet3d.models.hub import from_pretrained, read_config, save_pretrained
 from ffnet3d.models.layers import DropPath, SubMConv3d
 from ffnet3d.models.losses import Criteria, CrossEntropyLoss, LovaszLoss, build_criteria
@@ -38,6 +39,7 @@ __all__ = [
     "build_model",
     "create_model",
     "from_pretrained",
+    "fuse",
     "model_config",
     "read_config",
     "save_pretrained",

@@ -9,7 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ffnet3d.models.layers import DropPath, SubMConv3d, batch_norm, block_activation, frozen_statistics
+from ffnet3d.models.layers import (
+    DropPath,
+    Linear,
+    SubMConv3d,
+    batch_norm,
+    block_activation,
+    frozen_statistics,
+)
+from ffnet3d.ops import feed_forward
 from ffnet3d.voxels import Level
 
 
@@ -18,7 +26,7 @@ class TokenMixer(nn.Module):
 
     def __init__(self, channels: int, kernel_size: int, use_gelu: bool = True, backend: str = "auto") -> None:
         super().__init__()
-        self.query = nn.Linear(channels, channels)
+        self.query = Linear(channels, channels)
         self.key = SubMConv3d(channels, channels, kernel_size, backend=backend)
         self.key_norm = batch_norm(channels)
         self.act = block_activation(use_gelu)
@@ -49,17 +57,25 @@ class ChannelMixer(nn.Module):
         hidden = int(channels * mlp_ratio)
         self.conv = SubMConv3d(channels, channels, kernel_size, backend=backend)
         self.norm = batch_norm(channels)
-        self.fc1 = nn.Linear(channels, hidden)
+        self.fc1 = Linear(channels, hidden)
         self.act = block_activation(use_gelu)
-        self.fc2 = nn.Linear(hidden, channels)
+        self.fc2 = Linear(hidden, channels)
         self.drop = nn.Dropout(proj_drop)
 
     def forward(self, features: Tensor, neighbors: Tensor) -> Tensor:
         """Features [V, C] and their neighbour table [V, K] -> features [V, C]."""
         features = self.norm(self.conv(features, neighbors))
-        hidden = self.drop(self.act(self.fc1(features)))
-        mixed: Tensor = self.drop(self.fc2(hidden))
-        return mixed
+        if self.training or torch.is_grad_enabled():
+            hidden = self.drop(self.act(self.fc1(features)))
+            mixed: Tensor = self.drop(self.fc2(hidden))
+            return mixed
+        return self.mix_in_blocks(features)
+
+    def mix_in_blocks(self, features: Tensor) -> Tensor:
+        """The perceptron in evaluation, without ever holding the hidden features of all voxels."""
+        activation = "gelu" if isinstance(self.act, nn.GELU) else "relu"
+        expand, contract = (self.fc1.weight, self.fc1.bias), (self.fc2.weight, self.fc2.bias)
+        return feed_forward(features, expand, contract, activation)
 
 
 class Block(nn.Module):
@@ -92,9 +108,8 @@ class Block(nn.Module):
     def forward(self, features: Tensor, level: Level) -> Tensor:
         """Features [V, C] of a level's voxels -> features [V, C]."""
         table = level.neighbors[self.kernel_size]
-        features = features + self.drop_path(self.run(self.mix_tokens, features, table), level.batch)
-        out: Tensor = features + self.drop_path(self.run(self.mix_channels, features, table), level.batch)
-        return out
+        features = residual(features, self.drop_path(self.run(self.mix_tokens, features, table), level.batch))
+        return residual(features, self.drop_path(self.run(self.mix_channels, features, table), level.batch))
 
     def mix_tokens(self, features: Tensor, neighbors: Tensor) -> Tensor:
         """The first branch, [V, C] -> [V, C]."""
@@ -119,3 +134,8 @@ class Block(nn.Module):
             context_fn=lambda: (nullcontext(), frozen_statistics(self)),
         )
         return out
+
+
+def residual(features: Tensor, branch: Tensor) -> Tensor:
+    """`features + branch` [V, C]; without autograd it overwrites the branch, which nobody else reads."""
+    return features + branch if torch.is_grad_enabled() else branch.add_(features)

@@ -8,9 +8,19 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from ffnet3d.ops import subm_conv3d
+from ffnet3d.ops import linear, subm_conv3d
 
 INIT_STD = 0.02
+
+
+class Linear(nn.Linear):
+    """Linear layer on voxel features, with the activation that `fuse` hands to it."""
+
+    activation = "none"
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features [V, Cin] -> features [V, Cout]."""
+        return linear(features, self.weight, self.bias, self.activation)
 
 
 class SubMConv3d(nn.Module):
@@ -28,6 +38,7 @@ class SubMConv3d(nn.Module):
             raise ValueError(f"kernel_size must be odd and positive, got {kernel_size}")
         self.kernel_size = kernel_size
         self.backend = backend
+        self.activation = "none"  # `fuse` hands it the one that follows
         self.weight = nn.Parameter(torch.empty(kernel_size**3, in_channels, out_channels))
         self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
         self.reset_parameters()
@@ -40,7 +51,7 @@ class SubMConv3d(nn.Module):
 
     def forward(self, features: Tensor, neighbors: Tensor) -> Tensor:
         """Features [V, Cin] and their neighbour table [V, K] int32 -> features [V, Cout]."""
-        return subm_conv3d(features, self.weight, self.bias, neighbors, backend=self.backend)
+        return subm_conv3d(features, self.weight, self.bias, neighbors, self.backend, self.activation)
 
     def extra_repr(self) -> str:
         _, in_channels, out_channels = self.weight.shape

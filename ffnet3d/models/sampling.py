@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ffnet3d.models.layers import batch_norm
+from ffnet3d.models.layers import Linear, batch_norm
 from ffnet3d.ops import segment_reduce
 
 
@@ -13,7 +13,7 @@ class GridPool(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.proj = nn.Linear(in_channels, out_channels)
+        self.proj = Linear(in_channels, out_channels)
         self.norm = batch_norm(out_channels)
         self.act = nn.GELU()
 
@@ -29,7 +29,7 @@ class Projection(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.add_module("linear", nn.Linear(in_channels, out_channels))
+        self.add_module("linear", Linear(in_channels, out_channels))
         self.add_module("norm", batch_norm(out_channels))
         self.add_module("act", nn.GELU())
 
@@ -45,5 +45,5 @@ class GridUnpool(nn.Module):
     def forward(self, coarse: Tensor, skip: Tensor, parents: Tensor) -> Tensor:
         """Coarse [P, Cin], skip [V, Cskip] and parent rows [V] int64 -> features [V, Cout]."""
         # The projection of a parent is worked out once, not once a child.
-        out: Tensor = self.skip(skip) + self.proj(coarse).index_select(0, parents)
-        return out
+        out: Tensor = self.proj(coarse).index_select(0, parents)
+        return out.add_(self.skip(skip))

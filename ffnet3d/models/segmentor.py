@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ffnet3d.models.layers import Linear
 from ffnet3d.models.losses import Criteria, build_criteria
 from ffnet3d.models.registry import MODELS, build_model
 
@@ -58,7 +59,7 @@ class DefaultSegmentorV2(nn.Module):
             raise ValueError(
                 f"backbone_out_channels is {backbone_out_channels}, the backbone's output has {width}"
             )
-        self.seg_head = nn.Linear(backbone_out_channels, num_classes) if num_classes > 0 else nn.Identity()
+        self.seg_head = Linear(backbone_out_channels, num_classes) if num_classes > 0 else nn.Identity()
         self.criteria = build_criteria(criteria)
         if freeze_backbone:
             self.backbone.requires_grad_(False)

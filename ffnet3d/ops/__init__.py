@@ -6,11 +6,14 @@ table that wires them, `functional` the face that checks arguments.
 
 from ffnet3d.ops.backends import Backend, available_backends, resolve_backend
 from ffnet3d.ops.functional import subm_conv3d, subm_conv3d_depthwise
+from ffnet3d.ops.linear import feed_forward, linear
 from ffnet3d.ops.segments import segment_reduce
 
 __all__ = [
     "Backend",
     "available_backends",
+    "feed_forward",
+    "linear",
     "resolve_backend",
     "segment_reduce",
     "subm_conv3d",

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ffnet3d.ops.activation import activate, check_activation
+from ffnet3d.ops.autocast import cast_for_autocast
 from ffnet3d.ops.backends import resolve_backend
 from ffnet3d.ops.operator import Convolution
 
@@ -99,11 +100,7 @@ def _cast(features: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor
     """Check the parameters against the features, and bring all to autocast's dtype where it is on."""
     if bias is not None and bias.shape != weight.shape[-1:]:
         raise ValueError(f"bias must be [{weight.shape[-1]}], got {list(bias.shape)}")
-    device_type = features.device.type
-    if torch.is_autocast_enabled(device_type) and features.dtype != torch.float64:
-        dtype = torch.get_autocast_dtype(device_type)
-        features, weight = features.to(dtype), weight.to(dtype)
-        bias = None if bias is None else bias.to(dtype)
+    features, weight, bias = cast_for_autocast(features, weight, bias)
     for name, tensor in (("weight", weight), ("bias", bias)):
         if tensor is not None and (tensor.dtype, tensor.device) != (features.dtype, features.device):
             raise ValueError(

@@ -15,8 +15,11 @@ GPU_BLOCK_BYTES = 256 * 2**20
 
 
 def with_zero_row(features: Tensor) -> Tensor:
-    """`features [N, C]` and a last row of zeros, which a missing neighbour (index N) reads: `[N + 1, C]`."""
-    return torch.cat([features, features.new_zeros(1, features.shape[1])])
+    """Scratch [N + 1, C]: features [N, C], and a row of zeros for missing neighbours (index N)."""
+    padded = scratch(Scratch.PADDED, len(features) + 1, features.shape[1], features)
+    padded[:-1].copy_(features)
+    padded[-1].zero_()
+    return padded
 
 
 def gathered_blocks(features: Tensor, neighbors: Tensor) -> Iterator[tuple[slice, Tensor]]:

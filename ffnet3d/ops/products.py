@@ -18,35 +18,42 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
     `right` is best contiguous, or the transpose of a contiguous matrix; so is `left`, or it is copied.
     """
-    if _takes_onednn(left):
-        out: Tensor = torch.ops.mkldnn._linear_pointwise(left, right.t(), None, "none", [], "")
-        return out
-    return left @ right
+    return linear_product(left, right.t(), None) if takes_onednn(left) else left @ right
+
+
+def linear_product(left: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`left @ weight.T + bias` by oneDNN, where `takes_onednn(left)`: [M, A], [B, A], [B] -> [M, B]."""
+    out: Tensor = torch.ops.mkldnn._linear_pointwise(left, weight, bias, "none", [], "")
+    return out
 
 
 def product_of_columns(left: Tensor, right: Tensor) -> Tensor:
     """Transposed product [N, A], [N, B] -> left^T right [A, B]; best where A is the smaller."""
-    if _takes_onednn(left):
+    if takes_onednn(left):
         return product(left.t().contiguous(), right)  # oneDNN would transpose it more slowly
     return left.t() @ right
 
 
 def product_into(out: Tensor, left: Tensor, right: Tensor) -> None:
     """`product(left, right)` written to `out` [M, B], which is contiguous."""
-    if _takes_onednn(left):
+    if takes_onednn(left):
         out.copy_(product(left, right))
     else:
         torch.mm(left, right, out=out)
 
 
-def _takes_onednn(left: Tensor) -> bool:
-    return (
-        left.dtype == torch.float32
-        and left.device.type == "cpu"
-        and left.numel() > 0
-        and _has_onednn_linear()
-        and not _lower_precision_allowed()
-    )
+def takes_onednn(left: Tensor) -> bool:
+    """Whether a product with this matrix on its left goes to oneDNN by our own choice."""
+    if left.device.type != "cpu" or left.numel() == 0 or not _has_onednn_linear():
+        return False
+    return left.dtype == torch.float32 and not _lower_precision_allowed()
+
+
+def takes_onednn_linear(left: Tensor) -> bool:
+    """Whether a linear layer does: in bfloat16 PyTorch's own would first fill its result with the bias."""
+    if left.dtype == torch.bfloat16 and left.device.type == "cpu" and left.numel() > 0:
+        return _has_onednn_linear() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return takes_onednn(left)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ products of each row. Which one is faster depends on the width of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ PRODUCT_BYTES = 64 * 2**20  # of the products of one run of rows
 def _forward(
     features: Tensor, weight: Tensor, bias: Tensor | None, neighbors: Tensor, activation: str
 ) -> Tensor:
-    out = _convolve(features, weight, neighbors)
+    out = _convolve(features, weight.unbind(0), neighbors)
     return activate_(out if bias is None else out.add_(bias), activation)
 
 
@@ -44,18 +44,18 @@ def _backward(
     needs_weight: bool,
 ) -> tuple[Tensor | None, Tensor | None]:
     # On a symmetric table the gradient is the same convolution, the kernel mirrored and transposed.
-    mirrored = weight.flip(0).transpose(1, 2)
+    mirrored = [matrix.t() for matrix in reversed(weight.unbind(0))]
     return (
         _convolve(grad, mirrored, neighbors) if needs_features else None,
         _weight_gradient(features, grad, neighbors) if needs_weight else None,
     )
 
 
-def _convolve(features: Tensor, weight: Tensor, neighbors: Tensor) -> Tensor:
-    """features [N, Cin], weight [K, Cin, Cout] of any strides, neighbors [N, K] -> [N, Cout]."""
+def _convolve(features: Tensor, matrices: Sequence[Tensor], neighbors: Tensor) -> Tensor:
+    """features [N, Cin], K matrices [Cin, Cout], neighbors [N, K] -> [N, Cout]."""
     if gathers(features, GATHER_UP_TO):
-        return _convolve_gathered(features, weight, neighbors)
-    return _convolve_pairs(features, weight, neighbors)
+        return _convolve_gathered(features, matrices, neighbors)
+    return _convolve_pairs(features, matrices, neighbors)
 
 
 def gathers(features: Tensor, up_to: Mapping[int, int]) -> bool:
@@ -63,16 +63,16 @@ def gathers(features: Tensor, up_to: Mapping[int, int]) -> bool:
     return features.device.type != "cpu" or features.shape[1] <= up_to[features.element_size()]
 
 
-def _convolve_gathered(features: Tensor, weight: Tensor, neighbors: Tensor) -> Tensor:
-    stacked = weight.flatten(0, 1)  # [K * Cin, Cout]
+def _convolve_gathered(features: Tensor, matrices: Sequence[Tensor], neighbors: Tensor) -> Tensor:
+    stacked = torch.cat(list(matrices))  # [K * Cin, Cout]
     out = features.new_empty(len(features), stacked.shape[1])
     for rows, block in gathered_blocks(features, neighbors):
         product_into(out[rows], block.flatten(1), stacked)
     return out
 
 
-def _convolve_pairs(features: Tensor, weight: Tensor, neighbors: Tensor) -> Tensor:
-    channels = weight.shape[2]
+def _convolve_pairs(features: Tensor, matrices: Sequence[Tensor], neighbors: Tensor) -> Tensor:
+    channels = matrices[0].shape[1]
     out = features.new_empty(len(features), channels)
     runs = pair_runs(neighbors).of(PRODUCT_BYTES // (channels * features.element_size()))
     widest, space = max_sizes(runs)
@@ -82,7 +82,7 @@ def _convolve_pairs(features: Tensor, weight: Tensor, neighbors: Tensor) -> Tens
         for pairs in run.offsets:
             torch.index_select(features, 0, pairs.sources, out=gathered[: len(pairs.sources)])
             reserved = slice(pairs.start, pairs.start + pairs.space)
-            product_into(products[reserved], gathered[: pairs.space], weight[pairs.k])
+            product_into(products[reserved], gathered[: pairs.space], matrices[pairs.k])
         # The sum of each row's products, in the order of the offsets, in float32 or wider.
         out[run.rows] = functional.embedding_bag(run.products, products, run.starts, mode="sum")
     return out
@@ -104,19 +104,27 @@ def _weight_gradient_gathered(features: Tensor, grad: Tensor, neighbors: Tensor)
 
 
 def _weight_gradient_pairs(features: Tensor, grad: Tensor, neighbors: Tensor) -> Tensor:
-    total = features.new_zeros(
-        neighbors.shape[1], features.shape[1], grad.shape[1], dtype=sum_dtype(features)
-    )
+    shape = (neighbors.shape[1], features.shape[1], grad.shape[1])
     runs = pair_runs(neighbors).of(PRODUCT_BYTES // (grad.shape[1] * features.element_size()))
     widest, _ = max_sizes(runs)
     left = scratch(Scratch.GATHERED, widest, features.shape[1], features)
     right = scratch(Scratch.GRADIENT, widest, grad.shape[1], grad)
+    # Each offset's matrix is written once where one run holds all pairs: zeros first would cost as much.
+    total = features.new_empty(shape, dtype=sum_dtype(features) if len(runs) > 1 else features.dtype)
+    seen = set[int]()
     for run in runs:
         for pairs in run.offsets:
             filled = left[: pairs.space], right[: pairs.space]
             _gather_padded(filled[0], features, pairs.sources)
             _gather_padded(filled[1], grad, pairs.targets)
-            total[pairs.k] += product_of_columns(*filled)
+            share = product_of_columns(*filled)
+            if pairs.k in seen:
+                total[pairs.k] += share
+            else:
+                total[pairs.k] = share
+            seen.add(pairs.k)
+    for k in set(range(len(total))) - seen:
+        total[k] = 0
     return total.to(features.dtype)
 
 

@@ -18,6 +18,7 @@ MOST_KEPT = 96 * 2**20  # bytes of one buffer; a larger one is not kept
 class Scratch(Enum):
     """What a buffer is for: buffers of one purpose are never used at the same time."""
 
+    PADDED = "padded"
     GATHERED = "gathered"
     GRADIENT = "gradient"
     PRODUCTS = "products"
