@@ -10,29 +10,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ffnet3d.voxels.keys import check_grid
+from ffnet3d.voxels.keys import z_encode
+from ffnet3d.voxels.octree import neighbor_tables
 
 
 def build_neighbors(grid_coord: Tensor, batch: Tensor, kernel_size: int) -> Tensor:
     """Table int32 [V, kernel_size**3] of distinct voxels [V, 3] with batch indices [V], in any order.
 
-    The voxels are sorted by linear key (batch, x, y, z), z fastest. The neighbours of a column (dx, dy) then
-    follow each other: one binary search finds the first, a walk the others. Columns past the centre are the
-    mirror image of those before it. Memory is proportional to the table, whatever the extent.
-
     Raises ValueError for an even kernel, repeated voxels, or what `check_grid` refuses.
     """
     check_kernel_size(kernel_size)
-    check_grid(grid_coord, batch)
-    count, columns = len(grid_coord), kernel_size**2
-    if count == 0:
-        return torch.empty((0, kernel_size**3), dtype=torch.int32, device=grid_coord.device)
-    key, steps = _linear_keys(grid_coord, batch, kernel_size // 2)
-    table = key.new_empty((columns, kernel_size, count + 1), dtype=torch.int32)
-    _probe_columns(table[: columns // 2 + 1, :, :count], key, steps)
-    _mirror_columns(table)
-    # The last row is where missing neighbours' mirror images went.
-    return table.view(-1, count + 1).t().contiguous()[:count]
+    key, order = z_encode(grid_coord, batch).sort()
+    if bool((key[1:] == key[:-1]).any()):
+        raise ValueError("voxels are not unique: merge the points of a voxel first (build_pyramid does)")
+    table = neighbor_tables(key, {0: (kernel_size,)})[0][kernel_size]
+    return _reorder(table, order)
 
 
 def crop_kernel(neighbors: Tensor, kernel_size: int) -> Tensor:
@@ -63,52 +55,11 @@ def check_kernel_size(kernel_size: int) -> None:
         raise ValueError(f"kernel_size must be odd and positive, got {kernel_size!r}: the window is centred")
 
 
-def _linear_keys(grid_coord: Tensor, batch: Tensor, radius: int) -> tuple[Tensor, tuple[int, int]]:
-    """Row-major keys int64 [V] within the bounding box of the voxels, and the steps in x and in y.
-
-    Each axis has `radius` empty cells behind its range: a window over the border ends in one of them.
-    """
-    cells = torch.cat((batch[:, None].long(), grid_coord.long()), dim=1)
-    low, high = cells.aminmax(dim=0)
-    scenes, x, y, z = ((high - low) + 1).tolist()
-    x, y, z = x + radius, y + radius, z + radius
-    if scenes * x * y * z >= 2**63:
-        raise ValueError(f"{scenes} scenes of {x} x {y} x {z} voxels exceed 63-bit keys: use smaller batches")
-    step_x, step_y = y * z, z
-    key = ((cells - low) * cells.new_tensor([x * step_x, step_x, step_y, 1])).sum(dim=1)
-    return key, (step_x, step_y)
-
-
-def _probe_columns(table: Tensor, key: Tensor, steps: tuple[int, int]) -> None:
-    """Fill `table` [columns, k, V], the columns up to the centre one, from the keys [V]."""
-    columns, size, count = table.shape
-    radius = size // 2
-    ordered, row = key.sort()
-    if bool((ordered[1:] == ordered[:-1]).any()):
-        raise ValueError("voxels are not unique: merge the points of a voxel first (build_pyramid does)")
-    rank = torch.empty_like(row).scatter_(0, row, torch.arange(count, device=row.device))
-    offset = torch.arange(columns, device=key.device)[:, None]
-    first = (offset // size - radius) * steps[0] + (offset % size - radius) * steps[1] - radius
-    # Ascending queries are searched faster than those in the voxels' own order.
-    position = torch.searchsorted(ordered, ordered + first, out_int32=True)[:, rank].flatten()
-    # One more entry, which no window reaches, for positions past the end.
-    ordered = torch.cat((ordered, ordered.new_full((1,), torch.iinfo(torch.int64).max)))
-    row = torch.cat((row, row.new_full((1,), count))).int()
-    wanted = (key + first).flatten()
-    for dz in range(size):
-        found = ordered.index_select(0, position) == wanted
-        table[:, dz] = torch.where(found, row.index_select(0, position), count).view(columns, count)
-        position += found
-        wanted += 1
-
-
-def _mirror_columns(table: Tensor) -> None:
-    """Fill the columns past the centre of `table` [columns, k, V + 1]: where i sees j, j sees i."""
-    columns, _, width = table.shape
-    half = columns // 2
-    target = table[:half, :, : width - 1].flip(0, 1).long()
-    mirrored = table[columns - half :]
-    mirrored.fill_(width - 1)
-    # Missing neighbours all write to the last entry, which nobody reads.
-    row = torch.arange(width - 1, dtype=table.dtype, device=table.device)
-    mirrored.scatter_(2, target, row.expand_as(target))
+def _reorder(table: Tensor, order: Tensor) -> Tensor:
+    """The table [V, K] of voxels that stood in another order: row i of `table` is voxel order[i]."""
+    count = len(order)
+    rank = torch.empty_like(order).scatter_(0, order, torch.arange(count, device=order.device))
+    name = torch.cat((order, order.new_full((1,), count))).int()
+    moved = table.index_select(0, rank)
+    torch.index_select(name, 0, moved.view(-1), out=table.view(-1))
+    return table

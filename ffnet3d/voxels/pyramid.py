@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 
 import torch
 from torch import Tensor
 
 from ffnet3d.voxels.keys import coarsen_key, z_decode, z_encode
-from ffnet3d.voxels.neighbors import build_neighbors, crop_kernel
+from ffnet3d.voxels.neighbors import check_kernel_size
+from ffnet3d.voxels.octree import neighbor_tables
 
 
 @dataclass(frozen=True)
@@ -89,27 +91,34 @@ def build_pyramid(
         raise ValueError(
             f"{len(shifts)} strides need {len(shifts) + 1} kernel_sizes, got {len(kernel_sizes)}"
         )
+    for size in chain.from_iterable(kernel_sizes):
+        check_kernel_size(size)
     sorted_key, point_order = z_encode(grid_coord, batch).sort(stable=True)
     key, voxel_of_sorted = torch.unique_consecutive(sorted_key, return_inverse=True)
     point_to_voxel = torch.empty_like(point_order)
     point_to_voxel[point_order] = voxel_of_sorted
-    levels, parents = [_build_level(key, kernel_sizes[0])], []
-    for shift, sizes in zip(shifts, kernel_sizes[1:], strict=True):
+    tables = _level_tables(key, list(accumulate(shifts, initial=0)), kernel_sizes)
+    levels, parents = [Level(*z_decode(key), tables[0])], []
+    for shift, tables_of_level in zip(shifts, tables[1:], strict=True):
         # Shifted keys stay sorted, so parents need neither a sort nor a search.
         key, parent = torch.unique_consecutive(coarsen_key(key, shift), return_inverse=True)
-        levels.append(_build_level(key, sizes))
+        levels.append(Level(*z_decode(key), tables_of_level))
         parents.append(parent)
     return Pyramid(tuple(levels), tuple(parents), point_to_voxel, point_order)
 
 
-def _build_level(key: Tensor, kernel_sizes: Collection[int]) -> Level:
-    """The level of sorted distinct keys [V]; the smaller kernels' tables are cut out of the largest one's."""
-    grid_coord, batch = z_decode(key)
-    if not kernel_sizes:
-        return Level(grid_coord, batch, {})
-    largest = build_neighbors(grid_coord, batch, max(kernel_sizes))
-    tables = {size: crop_kernel(largest, size) for size in sorted(kernel_sizes)}
-    return Level(grid_coord, batch, tables)
+def _level_tables(
+    key: Tensor, generations: Sequence[int], kernel_sizes: Sequence[Collection[int]]
+) -> list[dict[int, Tensor]]:
+    """The tables of each level, by kernel size. A stride of 1 puts two levels into one generation."""
+    wanted: dict[int, set[int]] = {generation: set() for generation in generations}
+    for generation, sizes in zip(generations, kernel_sizes, strict=True):
+        wanted[generation].update(sizes)
+    tables = neighbor_tables(key, wanted)
+    return [
+        {size: tables[generation][size] for size in sorted(sizes)}
+        for generation, sizes in zip(generations, kernel_sizes, strict=True)
+    ]
 
 
 def _log2(stride: int) -> int:

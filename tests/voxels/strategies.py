@@ -21,3 +21,13 @@ def tensors(cells: list[tuple[int, int, int, int]]) -> tuple[Tensor, Tensor]:
     """grid_coord [N, 3] and batch [N] of cells."""
     table = torch.tensor(cells, dtype=torch.int64).reshape(-1, 4)
     return table[:, 1:].contiguous(), table[:, 0].contiguous()
+
+
+def surface_cells(points: int) -> tuple[Tensor, Tensor]:
+    """Distinct cells [V, 3] of three bumpy sheets, two of them at one place, and their batch indices [V]."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(2, points, generator=generator) * points**0.5 / 3
+    z = 30000 + 5 * torch.sin(x / 9) + 4 * torch.cos(y / 7)
+    batch = torch.randint(0, 3, (points,), generator=generator)
+    cells = torch.stack((batch, x + 100 * (batch == 2), y, z), dim=1).long().unique(dim=0)
+    return cells[:, 1:].contiguous(), cells[:, 0].contiguous()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from voxels.oracle import neighbor_rows
-from voxels.strategies import cell_lists, tensors
+from voxels.oracle import neighbor_rows, searched_rows
+from voxels.strategies import cell_lists, surface_cells, tensors
 
 from ffnet3d.voxels import build_neighbors, crop_kernel, is_symmetric
 
@@ -42,6 +43,22 @@ def test_borders_do_not_wrap_around():
         table = build_neighbors(*tensors(cells), kernel_size)
         assert (table < len(cells)).sum() == len(cells)
         assert table.tolist() == neighbor_rows(cells, kernel_size)
+
+
+def test_the_largest_batch_of_the_largest_scenes():
+    """No key spans batch and window together, so that every legal grid has a table."""
+    table = build_neighbors(torch.tensor([[0, 0, 0], [65535] * 3]), torch.tensor([0, 32767]), 5)
+    assert table[:, 62].tolist() == [0, 1]
+    assert (table < 2).sum() == 2
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5, 7])
+def test_many_voxels_equal_the_search(kernel_size):
+    cells, batch = surface_cells(4000)
+    order = torch.randperm(len(cells), generator=torch.Generator().manual_seed(0))
+    table = build_neighbors(cells[order], batch[order], kernel_size)
+    expected = searched_rows(cells[order].numpy(), batch[order].numpy(), kernel_size)
+    assert np.array_equal(table.numpy(), expected)
 
 
 def test_a_full_block_has_full_windows_inside():
@@ -79,8 +96,6 @@ def test_other_errors():
         build_neighbors(grid_coord.repeat(2, 1), batch.repeat(2), 3)
     with pytest.raises(ValueError, match="negative value -1"):
         build_neighbors(grid_coord - 2, batch, 3)
-    with pytest.raises(ValueError, match="exceed 63-bit keys: use smaller batches"):
-        build_neighbors(torch.tensor([[0, 0, 0], [65535] * 3]), torch.tensor([0, 32767]), 3)
     table = build_neighbors(grid_coord, batch, 3)
     with pytest.raises(ValueError, match="cannot cut a kernel of 5 out of a table of 27 offsets"):
         crop_kernel(table, 5)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from voxels.oracle import neighbor_rows, parent_cell, sorted_cells
-from voxels.strategies import cell_lists, tensors
+from voxels.oracle import neighbor_rows, parent_cell, searched_rows, sorted_cells
+from voxels.strategies import cell_lists, surface_cells, tensors
 
-from ffnet3d.voxels import Level, Pyramid, build_pyramid, is_symmetric
+from ffnet3d.voxels import Level, Pyramid, build_neighbors, build_pyramid, is_symmetric
 
 STRIDES = (2, 4)
 KERNELS = ((3, 5), (3,), ())
@@ -33,6 +34,31 @@ def test_levels_and_parents_equal_the_oracle(cells):
             parents = [parent_cell(cell, STRIDES[index]) for cell in expected]
             expected = sorted_cells(parents)
             assert pyramid.parents[index].tolist() == [expected.index(cell) for cell in parents]
+
+
+@given(
+    cell_lists(unique=False),
+    st.lists(st.sampled_from([1, 2, 4, 8]), max_size=3),
+    st.lists(st.sets(st.sampled_from([1, 3, 5, 7, 9])), min_size=4, max_size=4),
+)
+def test_any_strides_and_kernels_equal_the_oracle(cells, strides, kernel_sizes):
+    pyramid = build_pyramid(*tensors(cells), strides, kernel_sizes[: len(strides) + 1])
+    expected = sorted_cells(cells)
+    for level, sizes, stride in zip(pyramid.levels, kernel_sizes, [*strides, 1], strict=False):
+        assert cells_of(level) == expected
+        assert list(level.neighbors) == sorted(sizes)
+        for kernel_size, table in level.neighbors.items():
+            assert torch.equal(table, build_neighbors(level.grid_coord, level.batch, kernel_size))
+            assert table.tolist() == neighbor_rows(expected, kernel_size)
+        expected = sorted_cells([parent_cell(cell, stride) for cell in expected])
+
+
+def test_points_of_a_surface_equal_the_search():
+    cells, batch = surface_cells(6000)
+    for level in build_pyramid(cells, batch).levels:
+        for kernel_size, table in level.neighbors.items():
+            expected = searched_rows(level.grid_coord.numpy(), level.batch.numpy(), kernel_size)
+            assert np.array_equal(table.numpy(), expected)
 
 
 @given(cell_lists(unique=False))

@@ -1,0 +1,70 @@
+"""Neighbour tables of voxels and of the coarser cells above them: derived from the root down, never searched.
+
+Generation g holds the cells 2**g times as large as the voxels. Going up, cells with the same parent stand
+side by side in z-order and merge, until a scene is one cell, which has no neighbours. Going down, `refine`
+derives the tables of a generation from the table of its parents. Time and memory are proportional to the
+number of voxels: the extent only sets the number of generations, 16 at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+from ffnet3d.voxels.keys import CODE_MASK, coarsen_key
+from ffnet3d.voxels.refine import OCTANTS, coarse_kernel_size, empty_table, refine
+
+
+def neighbor_tables(key: Tensor, kernel_sizes: Mapping[int, Collection[int]]) -> dict[int, dict[int, Tensor]]:
+    """Tables of the voxels with sorted, distinct z-order keys int64 [V], and of cells made of them.
+
+    `kernel_sizes[g]` are the odd kernels wanted of generation g. Returns `tables[g][kernel_size]`, int32
+    [V_g, kernel_size**3], cells in z-order (see `ffnet3d.voxels.neighbors` for the meaning of the entries).
+    """
+    depth = max(*kernel_sizes, _depth(key))
+    needed = _needed_sizes(kernel_sizes, depth)
+    slots, roots = _climb(key, depth)
+    current = {size: _isolated(roots, size, key.device) for size in needed[depth]}
+    tables = {}
+    for generation in range(depth, -1, -1):
+        sizes = needed[generation]
+        if sizes and generation < depth:
+            current = refine(slots[generation], current[coarse_kernel_size(max(sizes))], sizes)
+        tables[generation] = {size: current[size] for size in kernel_sizes.get(generation, ())}
+    return tables
+
+
+def _depth(key: Tensor) -> int:
+    """Generations from the voxels with these keys to the root."""
+    highest = int((key & CODE_MASK).max()) if len(key) else 0
+    return -(-highest.bit_length() // 3)
+
+
+def _needed_sizes(kernel_sizes: Mapping[int, Collection[int]], depth: int) -> list[set[int]]:
+    """The kernels of each generation: those wanted, and that from which the generation below is derived."""
+    needed: list[set[int]] = []
+    for generation in range(depth + 1):
+        below = needed[-1] if needed else set()
+        needed.append(set(kernel_sizes.get(generation, ())))
+        if below:
+            needed[-1].add(coarse_kernel_size(max(below)))
+    return needed
+
+
+def _climb(key: Tensor, depth: int) -> tuple[list[Tensor], int]:
+    """The slots int64 [V_g] (see `refine`) of each generation below the root, and the number of roots."""
+    slots = []
+    for _ in range(depth):
+        coarse, parent = torch.unique_consecutive(coarsen_key(key, 1), return_inverse=True)
+        slots.append(parent * OCTANTS + (key & (OCTANTS - 1)))
+        key = coarse
+    return slots, len(key)
+
+
+def _isolated(count: int, kernel_size: int, device: torch.device) -> Tensor:
+    """The table of cells that have no neighbours but themselves."""
+    table = empty_table(count, kernel_size**3, device).fill_(count)
+    table[:, kernel_size**3 // 2] = torch.arange(count, device=device)
+    return table

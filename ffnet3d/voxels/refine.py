@@ -1,0 +1,98 @@
+"""One generation of the octree: the neighbour tables of cells, derived from the table of their parents.
+
+A cell stands in one of the 8 octants of its parent. A window of radius r around it reaches at most
+ceil(r / 2) parents away, and the octant alone says which parent, and which of its octants, holds the
+neighbour at offset k. So with `children[p, o]` the row of the cell in octant o of parent p,
+
+    table[v, k] = children[coarse[parent[v], P[octant[v], k]], C[octant[v], k]]        P, C constant.
+
+It is read in two steps, in blocks of parents that stay in cache: the children of all parents in the window
+of a parent are copied side by side, and each cell picks its own windows from its parent's copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import torch
+from torch import Tensor
+
+OCTANTS = 8
+# Children copied side by side at a time. A GPU wants few large launches instead.
+CPU_BLOCK_BYTES = 2 * 2**20
+GPU_BLOCK_BYTES = 64 * 2**20
+
+
+def refine(slot: Tensor, coarse: Tensor, kernel_sizes: Collection[int]) -> dict[int, Tensor]:
+    """Tables int32 [V, kernel_size**3] of cells, one for each kernel size.
+
+    slot: int64 [V], ascending and distinct: 8 * (row of the cell's parent) + (octant, x the highest bit).
+    coarse: int32 [P, k**3], the table of the parents for `k = coarse_kernel_size(max(kernel_sizes))`.
+    """
+    parent, octant = (slot >> 3).int(), (slot & (OCTANTS - 1)).int()
+    children = _child_rows(slot, len(coarse))
+    copied = coarse.shape[1] * OCTANTS
+    windows = {size: _window(size, coarse.shape[1]).to(slot.device) for size in kernel_sizes}
+    tables = {size: empty_table(len(slot), size**3, slot.device) for size in kernel_sizes}
+    blocks = _blocks(parent, len(coarse), copied)
+    # Reused buffers: fresh memory would cost more than what is written to it.
+    near = empty_table(max(_length(parents) for parents, _ in blocks), copied, slot.device)
+    index = empty_table(max(_length(rows) for _, rows in blocks), max(kernel_sizes) ** 3, slot.device)
+    for parents, rows in blocks:
+        sources = coarse[parents].view(-1)
+        torch.index_select(children, 0, sources, out=near.view(-1, OCTANTS)[: len(sources)])
+        start = (parent[rows] - parents.start)[:, None] * copied
+        for size, window in windows.items():
+            picked = index.view(-1)[: len(start) * size**3].view(-1, size**3)
+            torch.index_select(window, 0, octant[rows], out=picked).add_(start)
+            torch.index_select(near.view(-1), 0, picked.view(-1), out=tables[size][rows].view(-1))
+    return tables
+
+
+def coarse_kernel_size(kernel_size: int) -> int:
+    """The kernel of the parents' table from which one of `kernel_size` is derived: 3 for 3 and 5, 5 for 7."""
+    return 2 * ((kernel_size // 2 + 1) // 2) + 1
+
+
+def empty_table(rows: int, columns: int, device: torch.device) -> Tensor:
+    """An int32 tensor [rows, columns] to be filled.
+
+    On a CPU it is NumPy's memory, which asks for huge pages: the first write to 50 MB takes 3 ms, not 20.
+    """
+    if device.type == "cpu":
+        return torch.from_numpy(np.empty((rows, columns), dtype=np.int32))
+    return torch.empty((rows, columns), dtype=torch.int32, device=device)
+
+
+def _child_rows(slot: Tensor, parents: int) -> Tensor:
+    """Rows int32 [P + 1, 8] of each parent's children, V for none; the last line is a missing parent's."""
+    children = torch.full((parents + 1, OCTANTS), len(slot), dtype=torch.int32, device=slot.device)
+    children.view(-1)[slot] = torch.arange(len(slot), dtype=torch.int32, device=slot.device)
+    return children
+
+
+def _window(kernel_size: int, parents: int) -> Tensor:
+    """Where the window of a cell in each octant stands in the copied children of `parents`: int32 [8, K]."""
+    radius, edge = kernel_size // 2, round(parents ** (1 / 3))
+    # On one axis, by the bit of the octant and the offset: [2, kernel_size].
+    position = np.arange(2)[:, None] + np.arange(-radius, radius + 1)
+    outer, inner = position // 2 + edge // 2, position % 2
+    x, y, z = (outer * edge**axis * OCTANTS + inner * 2**axis for axis in (2, 1, 0))
+    window = x[:, None, None, :, None, None] + y[:, None, None, :, None] + z[:, None, None, :]
+    return torch.from_numpy(window.reshape(OCTANTS, kernel_size**3).astype(np.int32))
+
+
+def _blocks(parent: Tensor, parents: int, copied: int) -> list[tuple[slice, slice]]:
+    """Runs of parents, and the runs of their cells, whose parents int32 [V] ascend."""
+    limit = CPU_BLOCK_BYTES if parent.device.type == "cpu" else GPU_BLOCK_BYTES
+    step = max(1, limit // (copied * parent.element_size()))
+    if parents <= step:
+        return [(slice(0, parents), slice(0, len(parent)))]
+    firsts = [*range(0, parents, step), parents]
+    starts = torch.searchsorted(parent, parent.new_tensor(firsts)).tolist()
+    return [(slice(*firsts[i : i + 2]), slice(*starts[i : i + 2])) for i in range(len(firsts) - 1)]
+
+
+def _length(run: slice) -> int:
+    return int(run.stop - run.start)
