@@ -31,8 +31,8 @@ TOLERANCES = {
     # As bfloat16, with eleven significant bits instead of eight.
     torch.float16: Tolerance(forward=1.2e-3, gradient=8e-4),
 }
-# float32 of another library, whose own error adds to ours.
-OTHER_LIBRARY = Tolerance(forward=1e-5, gradient=1e-5)
+# float16 summed in float16: unit in the last place 1e-3, and the root of up to 27 * 128 products of it.
+FLOAT16_SUMS = Tolerance(forward=3e-2, gradient=3e-2)
 
 
 def assert_close(actual: Tensor, expected: Tensor, allowed: float, what: str = "result") -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ffnet3d.ops.operator import Convolution
+from ffnet3d.ops.spconv_library import spconv_available, spconv_cpu_available, spconv_triton_available
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,30 @@ def _torch() -> Convolution:
     from ffnet3d.ops.torch_backend import subm_conv3d_torch
 
     return subm_conv3d_torch
+
+
+def _spconv() -> Convolution:
+    from ffnet3d.ops.spconv_backend import subm_conv3d_spconv
+
+    return subm_conv3d_spconv
+
+
+def _spconv_fp16acc() -> Convolution:
+    from ffnet3d.ops.spconv_backend import subm_conv3d_spconv_fp16acc
+
+    return subm_conv3d_spconv_fp16acc
+
+
+def _spconv_triton() -> Convolution:
+    from ffnet3d.ops.spconv_backend import subm_conv3d_spconv_triton
+
+    return subm_conv3d_spconv_triton
+
+
+def _spconv_cpu() -> Convolution:
+    from ffnet3d.ops.spconv_cpu import subm_conv3d_spconv_cpu
+
+    return subm_conv3d_spconv_cpu
 
 
 def _torch_depthwise() -> Convolution:
@@ -58,8 +83,12 @@ class Backend:
 BACKENDS = (
     Backend("reference", _reference),
     Backend("torch", _torch),
+    Backend("spconv", _spconv, is_available=spconv_available, device_types=("cuda",)),
+    Backend("spconv-fp16acc", _spconv_fp16acc, is_available=spconv_available, device_types=("cuda",)),
+    Backend("spconv-triton", _spconv_triton, is_available=spconv_triton_available, device_types=("cuda",)),
+    Backend("spconv-cpu", _spconv_cpu, is_available=spconv_cpu_available, device_types=("cpu",)),
 )
-AUTO = ("torch",)  # what "auto" may pick, the best first
+AUTO = ("spconv", "torch")  # what "auto" may pick, the best first
 
 
 def available_backends() -> dict[str, str]:

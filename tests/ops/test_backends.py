@@ -22,7 +22,16 @@ def _fresh_choice() -> None:
 
 
 def test_the_backends_that_need_nothing_are_available() -> None:
-    assert available_backends() == {"reference": "", "torch": ""}
+    obstacles = available_backends()
+    assert list(obstacles) == [
+        "reference",
+        "torch",
+        "spconv",
+        "spconv-fp16acc",
+        "spconv-triton",
+        "spconv-cpu",
+    ]
+    assert obstacles["reference"] == obstacles["torch"] == ""
 
 
 def test_auto_logs_its_choice_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -42,8 +51,8 @@ def test_a_named_backend_is_taken_silently(caplog: pytest.LogCaptureFixture) -> 
 
 def test_unknown_backend_lists_the_known() -> None:
     neighbors = torch.zeros(1, 1, dtype=torch.int32)
-    with pytest.raises(ValueError, match="unknown backend 'spconv'; known: auto, reference, torch"):
-        subm_conv3d(torch.ones(1, 2), torch.ones(1, 2, 2), None, neighbors, backend="spconv")
+    with pytest.raises(ValueError, match="unknown backend 'fastest'; known: auto, reference, torch"):
+        subm_conv3d(torch.ones(1, 2), torch.ones(1, 2, 2), None, neighbors, backend="fastest")
 
 
 @pytest.mark.parametrize(
