@@ -17,15 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-CUDA_BUILDS = (
-    114,
-    117,
-    118,
-    120,
-    121,
-    124,
-    126,
-)  # on PyPI; each also serves later CUDA of its own major version
+# Published as spconv-cu<number>; each also serves later CUDA of its own major version.
+CUDA_BUILDS = (114, 117, 118, 120, 121, 124, 126)
 
 
 @dataclass(frozen=True)
@@ -126,9 +119,10 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _advice() -> str:
     """What to install for the CUDA version that PyTorch was built for."""
-    version = torch.version.cuda
-    cuda = 0 if version is None else int(version.replace(".", ""))
+    version = torch.version.cuda or "0"  # none on ROCm
+    cuda = int(version.replace(".", ""))
     fitting = [build for build in CUDA_BUILDS if build // 10 == cuda // 10 and build <= cuda]
     if not fitting:
-        return f"for CUDA {version} there is none: pip install spconv-triton, take backend='spconv-triton'"
+        platform = f"CUDA {version}" if torch.version.cuda else "ROCm"
+        return f"for {platform} there is none: pip install spconv-triton, take backend='spconv-triton'"
     return f"pip install spconv-cu{fitting[-1]} (for CUDA {version})"

@@ -33,12 +33,13 @@ class MaskedPairs:
 
 @dataclass(frozen=True)
 class NativePairs:
-    """The lists of spconv's gather-GEMM-scatter: `pairs[0, k]` are read, `pairs[1, k]` are added to."""
+    """The lists of spconv's gather-GEMM-scatter: `pairs[0, k]` are read, `pairs[1, k]` are added to.
+
+    The offsets after the centre mirror those before it; spconv counts the latter alone.
+    """
 
     pairs: Tensor  # [2, K, N] int32, -1 after the last pair
-    counts: (
-        Tensor  # [K] int32: pairs of the offsets before the centre; the others mirror them, and are 0 here
-    )
+    counts: Tensor  # [K] int32, 0 from the centre on
 
 
 def _forward_groups(neighbors: Tensor) -> list[MaskedPairs]:
