@@ -45,6 +45,17 @@ def test_voxels_group_the_points(points, grid_size):
         assert members == np.flatnonzero(voxels.inverse == row).tolist()
 
 
+def test_a_scene_too_large_to_sort_key_and_row_as_one_number():
+    rng = np.random.default_rng(0)
+    coord = rng.integers(0, 65536, (2**15, 3)).repeat(2, axis=0)[rng.permutation(2**16)] + 0.5
+    voxels = voxelize(coord, 1.0)
+    assert (np.bincount(voxels.counts)[2:] > 0).any()
+    assert np.array_equal(voxels.grid_coord[voxels.inverse], grid_coordinates(coord, 1.0))
+    grouped = voxels.inverse[voxels.order]
+    assert (np.diff(grouped) >= 0).all()
+    assert (np.diff(voxels.order)[np.diff(grouped) == 0] > 0).all()
+
+
 def test_float64_is_used_for_large_coordinates():
     """Survey coordinates: neighbours 2 cm apart, 5000 km from the origin, fall into neighbouring voxels."""
     coord = np.array([[5e6, 5e6, 100.0]]) + np.arange(10)[:, None] * 0.02 + 0.01

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ffnet3d.data.registry import TRANSFORMS, Sample
 from ffnet3d.data.transforms.arguments import check_interval, check_probability
 from ffnet3d.data.transforms.hsv import hsv_to_rgb, rgb_to_hsv
-from ffnet3d.data.transforms.points import colors
+from ffnet3d.data.transforms.points import colors, extremes
 
 Colors = NDArray[np.floating]
 
@@ -62,7 +62,8 @@ class ChromaticAutoContrast(ColorTransform):
 
     def recolor(self, color: Colors, rng: np.random.Generator) -> Colors:
         blend = rng.random() if self.blend_factor is None else self.blend_factor
-        low, spread = color.min(axis=0), np.ptp(color, axis=0)
+        low, high = extremes(color)
+        spread = high - low
         flat = spread == 0
         stretched = (color - low) * (255 / np.where(flat, 1, spread))
         blended = np.clip((1 - blend) * color + blend * stretched, 0, 255)

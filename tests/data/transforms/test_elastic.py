@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ffnet3d.data.transforms import ElasticDistortion
-from ffnet3d.data.transforms.elastic import box_blur, displacement_field, interpolate
+from ffnet3d.data.transforms.elastic import BLOCK, box_blur, displacement_field, interpolate
 
 RNG = np.random.default_rng
 
@@ -21,6 +21,22 @@ def test_box_blur_equals_scipy() -> None:
         np.testing.assert_allclose(box_blur(noise, axis), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("points", [1, 500, BLOCK + 7])
+def test_equals_the_plain_form_under_the_same_draws(points: int) -> None:
+    plain = pytest.importorskip("plain.transforms", reason="pip install 'ffnet3d[train]'")
+    sample = {"coord": RNG(0).random((points, 3)) * [4, 3, 2.5] - 1}
+    expected = plain.elastic_distortion(sample, RNG(1))["coord"]
+    assert points == 1 or np.abs(expected - sample["coord"]).max() > 0.1
+    np.testing.assert_allclose(ElasticDistortion()(sample, RNG(1))["coord"], expected, atol=2e-6)
+
+
+def test_float32_in_rows_comes_and_goes() -> None:
+    sample = {"coord": RNG(0).random((50, 3)).astype(np.float32)}
+    coord = ElasticDistortion()(sample, RNG(1))["coord"]
+    assert coord.dtype == np.float32
+    assert coord.flags.c_contiguous
+
+
 def test_interpolation_equals_scipy() -> None:
     interpolator = pytest.importorskip("scipy.interpolate", reason="pip install 'ffnet3d[train]'")
     rng = RNG(0)
@@ -28,13 +44,13 @@ def test_interpolation_equals_scipy() -> None:
     place = rng.random((200, 3)) * [2.9, 3.9, 4.9]
     axes = [np.arange(size) for size in grid.shape[:3]]
     expected = interpolator.RegularGridInterpolator(axes, grid)(place)
-    np.testing.assert_allclose(interpolate(grid, place), expected, atol=1e-5)
+    np.testing.assert_allclose(interpolate(grid, place.T), expected, atol=1e-5)
 
 
 def test_interpolation_reproduces_a_linear_field() -> None:
     grid = np.stack(np.meshgrid(*[np.arange(6)] * 3, indexing="ij"), axis=-1).astype(np.float32)
     place = RNG(0).random((100, 3)) * 4.99
-    np.testing.assert_allclose(interpolate(grid, place), place, atol=1e-5)
+    np.testing.assert_allclose(interpolate(grid, place.T), place, atol=1e-5)
 
 
 def test_field_is_smooth_and_has_the_variance_of_two_blurs() -> None:
@@ -43,7 +59,7 @@ def test_field_is_smooth_and_has_the_variance_of_two_blurs() -> None:
     side = np.arange(4, 26, dtype=np.float64)
     nodes = np.stack(np.meshgrid(side, side, side, indexing="ij"), axis=-1).reshape(-1, 3)
     corners = np.array([[0, 0, 0], [30, 30, 30]], dtype=np.float64)
-    field = displacement_field(np.concatenate([nodes, corners]), 1.0, RNG(0))[:-2]
+    field = displacement_field(np.concatenate([nodes, corners]).T, 1.0, RNG(0)).T[:-2]
     assert field.mean() == pytest.approx(0, abs=0.02)
     assert field.var() == pytest.approx((19 / 81) ** 3, rel=0.15)
     cube = field.reshape(22, 22, 22, 3)
@@ -67,7 +83,7 @@ def test_fields_follow_one_another() -> None:
     rng = RNG(1)
     rng.random()
     for granularity, magnitude in ((0.2, 0.4), (0.8, 1.6)):
-        coord = coord + magnitude * displacement_field(coord, granularity, rng)
+        coord = coord + magnitude * displacement_field(coord.T, granularity, rng).T
     np.testing.assert_array_equal(both, coord)
 
 

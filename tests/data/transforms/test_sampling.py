@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ffnet3d.data.transforms import GridSample, ShufflePoint, SphereCrop
+from ffnet3d.data.transforms.sampling import smallest
 
 RNG = np.random.default_rng
 SIZE = 0.5
@@ -41,6 +42,26 @@ class TestTrain:
         rng, transform = RNG(0), GridSample(SIZE)
         drawn = [int(transform(sample, rng)["segment"][0]) for _ in range(7000)]
         np.testing.assert_allclose(np.bincount(drawn) / 7000, 1 / 7, atol=0.02)
+
+    def test_draws_from_every_voxel_uniformly(self) -> None:
+        sample = cloud()
+        _, voxel, counts = np.unique(cells(sample["coord"]), axis=0, return_inverse=True, return_counts=True)
+        rng, transform, repeats = RNG(0), GridSample(SIZE), 2000
+        drawn = np.bincount(np.concatenate([transform(sample, rng)["segment"] for _ in range(repeats)]))
+        expected = repeats / counts[voxel.ravel()]
+        assert len(set(counts.tolist())) > 3
+        chi_square = (np.square(drawn - expected) / expected).sum()
+        degrees = len(voxel) - len(counts)  # of freedom: the variance of chi-square is twice that
+        assert abs(chi_square - degrees) < 4 * np.sqrt(2 * degrees)
+
+    def test_takes_the_voxels_of_the_plain_form(self) -> None:
+        plain = pytest.importorskip("plain.transforms", reason="pip install 'ffnet3d[train]'")
+        expected = plain.grid_sample({"coord": cloud()["coord"]}, RNG(0), SIZE)["grid_coord"]
+        result = GridSample(SIZE, return_grid_coord=True)(cloud(), RNG(0))["grid_coord"]
+        assert sorted(result.tolist()) == sorted(expected.tolist())
+
+    def test_keeps_the_order_of_points(self) -> None:
+        assert (np.diff(GridSample(SIZE)(cloud(), RNG(0))["segment"]) > 0).all()
 
     def test_draws_voxels_independently(self) -> None:
         sample = {"coord": np.float32([[0, 0, 0]] * 2 + [[1, 0, 0]] * 2), "segment": np.array([0, 1, 0, 1])}
@@ -102,6 +123,33 @@ class TestTest:
         seen = np.bincount(np.concatenate([fragment["index"] for fragment in fragments]), minlength=400)
         assert seen.min() >= 1
 
+    def test_fragments_are_those_of_the_plain_form(self) -> None:
+        plain = pytest.importorskip("plain.transforms", reason="pip install 'ffnet3d[train]'")
+        sample = {key: value for key, value in cloud().items() if key != "name"}
+        expected = plain.grid_fragments(sample, SIZE)
+        fragments = GridSample(SIZE, mode="test", return_grid_coord=True)(sample, RNG(0))
+        visits = []
+        for parts in (expected, list(fragments)):
+            for part in parts:
+                np.testing.assert_array_equal(part["grid_coord"], cells(sample["coord"])[part["index"]])
+            pairs = [
+                (*map(int, row), int(i))
+                for part in parts
+                for *row, i in zip(*part["grid_coord"].T, part["index"], strict=True)
+            ]
+            visits.append(sorted((pair[:3], pairs.count(pair)) for pair in set(pairs)))
+        # Which of a voxel's points comes first is open: how often its points are visited is not.
+        assert visits[0] == visits[1]
+
+    def test_old_keys_and_inverse_in_fragments(self) -> None:
+        sample = {**cloud(), "extra": np.arange(400)}
+        transform = GridSample(
+            SIZE, mode="test", keys=("extra",), return_grid_coord=True, return_inverse=True
+        )
+        for fragment in transform(sample, RNG(0)):
+            np.testing.assert_array_equal(fragment["extra"], fragment["segment"])
+            np.testing.assert_array_equal(fragment["grid_coord"][fragment["inverse"]], cells(sample["coord"]))
+
     def test_visits_the_points_of_a_voxel_evenly(self) -> None:
         sample = {"coord": np.float32([[0, 0, 0]] * 5 + [[1, 0, 0]] * 2)}
         fragments = GridSample(SIZE, mode="test")(sample, RNG(0))
@@ -154,6 +202,14 @@ class TestSphereCrop:
         assert set(crop["segment"]) == set(np.argsort(distance)[:100])
         assert (np.diff(crop["segment"]) > 0).all()
 
+    def test_keeps_the_points_of_the_plain_form(self) -> None:
+        plain = pytest.importorskip("plain.transforms", reason="pip install 'ffnet3d[train]'")
+        sample = {key: value for key, value in cloud().items() if key != "name"}
+        expected = plain.sphere_crop(sample, RNG(3), 150)
+        crop = SphereCrop(150)(sample, RNG(3))
+        np.testing.assert_array_equal(crop["segment"], np.sort(expected["segment"]))
+        np.testing.assert_array_equal(crop["coord"], sample["coord"][crop["segment"]])
+
     def test_center_is_a_random_point(self) -> None:
         sample, rng, crop = cloud(10), RNG(0), SphereCrop(point_max=1)
         drawn = np.concatenate([crop(sample, rng)["segment"] for _ in range(3000)])
@@ -177,6 +233,13 @@ class TestSphereCrop:
             SphereCrop(point_max=0)
         with pytest.raises(ValueError, match=r"sample_rate must be a positive number, got -0.5"):
             SphereCrop(sample_rate=-0.5)
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_smallest_takes_the_first_of_equals(count: int) -> None:
+    values = np.array([3, 1, 2, 2, 0, 2, 9, 2])
+    expected = np.sort(np.argsort(values, kind="stable")[:count])
+    np.testing.assert_array_equal(smallest(values, count), expected)
 
 
 def test_shuffle_is_a_permutation() -> None:
