@@ -12,14 +12,18 @@ from torch.utils.data import DataLoader, Sampler
 
 from ffnet3d.data.datasets import SampleKey, SceneDataset
 from ffnet3d.data.registry import Sample
+from ffnet3d.voxels import PyramidPlan, offset2batch
 
 
-def collate(samples: Sequence[Sample], mix_prob: float = 0.0) -> dict[str, Any]:
+def collate(
+    samples: Sequence[Sample], mix_prob: float = 0.0, plan: PyramidPlan | None = None
+) -> dict[str, Any]:
     """Join samples into one batch: the points of all scenes in turn, `offset` [B] their cumulative counts.
 
     Arrays are concatenated, every `*offset` is accumulated, `inverse` is shifted to rows of the batch,
     strings become lists. With probability `mix_prob` (decided by the first sample's `mix_draw`) scenes are
     overlaid in pairs, Mix3D (Nekrasov et al., 3DV 2021): two neighbours in the batch become one scene.
+    With a `plan` the batch's geometry is worked out too, under the key `pyramid`.
     ValueError where samples have different keys, or no `offset` (the transform lacks Collect).
     """
     mix_draw = samples[0].get("mix_draw")
@@ -37,6 +41,8 @@ def collate(samples: Sequence[Sample], mix_prob: float = 0.0) -> dict[str, Any]:
         batch["inverse"] = _shifted([s["inverse"] for s in samples], [int(s["offset"][-1]) for s in samples])
     if mix_draw is not None and mix_draw < mix_prob:
         mix_scenes(batch)
+    if plan is not None and "grid_coord" in batch:
+        batch["pyramid"] = plan.build(batch["grid_coord"], offset2batch(batch["offset"]))
     return batch
 
 
@@ -122,17 +128,23 @@ def build_loader(
     rank: int = 0,
     world_size: int = 1,
     pin_memory: bool = False,
+    plan: PyramidPlan | None = None,
 ) -> DataLoader:
     """Batches of a data set; `loader.batch_sampler` is the EpochBatchSampler whose `epoch` the caller sets.
 
-    `num_workers` is for this process. What a batch holds does not depend on it.
+    `num_workers` is for this process. What a batch holds does not depend on it, but for `pyramid`: worker
+    processes add the one of `plan`, while this process leaves it to the network, which takes as long.
     """
     sampler = EpochBatchSampler(len(dataset), batch_size, seed, shuffle, drop_last, rank, world_size)
+    if num_workers == 0:
+        plan = None
     return DataLoader(
         dataset,
         batch_sampler=sampler,
         num_workers=num_workers,
-        collate_fn=partial(collate, mix_prob=mix_prob),
+        # A pyramid takes about 900 bytes a point, so that fewer batches should wait.
+        prefetch_factor=1 if plan is not None else None,
+        collate_fn=partial(collate, mix_prob=mix_prob, plan=plan),
         worker_init_fn=worker_init,
         persistent_workers=num_workers > 0,
         pin_memory=pin_memory,
@@ -141,7 +153,7 @@ def build_loader(
 
 
 def worker_init(worker: int) -> None:  # noqa: ARG001
-    """Keep a worker process to one thread: the cores belong to the network."""
+    """Keep a worker process, its geometry too, to one thread: the cores belong to the network."""
     torch.set_num_threads(1)
 
 

@@ -12,8 +12,9 @@ from ffnet3d.data.datasets import SceneDataset
 from ffnet3d.data.loader import build_loader
 from ffnet3d.data.registry import DATASETS
 from ffnet3d.engine.distributed import usable_cores
-from ffnet3d.models import SubMConv3d, build_model
+from ffnet3d.models import FFNet3D, SubMConv3d, build_model
 from ffnet3d.ops import resolve_backend
+from ffnet3d.voxels import PyramidPlan
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -46,8 +47,17 @@ def build_dataset(config: Config, part: str, **arguments: Any) -> SceneDataset:
     return dataset
 
 
-def build_train_loader(config: Config, fabric: Fabric) -> DataLoader:
+def pyramid_plan(network: nn.Module) -> PyramidPlan | None:
+    """The pyramid that the FFNet3D in `network` takes from a batch; None for other networks."""
+    configs = {module.config for module in network.modules() if isinstance(module, FFNet3D)}
+    plans = [PyramidPlan(config.stride, config.kernel_sizes()) for config in configs]
+    return plans[0] if len(plans) == 1 else None
+
+
+def build_train_loader(config: Config, fabric: Fabric, plan: PyramidPlan | None = None) -> DataLoader:
     """Shuffled batches of data.train, each scene `epoch // eval_epoch` times an epoch.
+
+    Worker processes add the pyramid of `plan`.
 
     ValueError where the number of processes does not divide the batch size, a batch needs more scenes, or no
     scene has labels.
@@ -66,14 +76,16 @@ def build_train_loader(config: Config, fabric: Fabric) -> DataLoader:
         drop_last=fabric.world_size > 1 or len(dataset) > config.batch_size,
         mix_prob=config.mix_prob,
         seed=config.seed,
+        plan=plan,
         **loading(config, fabric),
     )
 
 
-def build_val_loader(config: Config, fabric: Fabric) -> DataLoader:
-    """Every scene of data.val once, over all processes together."""
+def build_val_loader(config: Config, fabric: Fabric, plan: PyramidPlan | None = None) -> DataLoader:
+    """Every scene of data.val once, over all processes together; `plan` as for training."""
     batch_size = config.batch_size_val or fabric.world_size
-    return build_loader(build_dataset(config, "val"), batch_size, seed=config.seed, **loading(config, fabric))
+    dataset = build_dataset(config, "val")
+    return build_loader(dataset, batch_size, seed=config.seed, plan=plan, **loading(config, fabric))
 
 
 def loading(config: Config, fabric: Fabric) -> dict[str, Any]:

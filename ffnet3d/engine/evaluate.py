@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from ffnet3d.engine.distributed import all_reduce
 from ffnet3d.engine.errors import unwrap_errors
 from ffnet3d.engine.metrics import ConfusionMatrix, Scores
+from ffnet3d.voxels import Pyramid
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -68,8 +69,8 @@ def reduce_confusion(confusion: ConfusionMatrix, fabric: Fabric) -> None:
 
 
 def to_device(batch: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
-    """The batch with its tensors on `device`."""
+    """The batch with its tensors, and its pyramid, on `device`."""
     return {
-        key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+        key: value.to(device, non_blocking=True) if isinstance(value, Tensor | Pyramid) else value
         for key, value in batch.items()
     }

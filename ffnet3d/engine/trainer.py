@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ffnet3d.data.loader import EpochBatchSampler
-from ffnet3d.engine.build import build_network, build_train_loader, build_val_loader
+from ffnet3d.engine.build import build_network, build_train_loader, build_val_loader, pyramid_plan
 from ffnet3d.engine.checkpoint import load_weights, save_checkpoint
 from ffnet3d.engine.distributed import all_reduce, choose_precision, share_buffers
 from ffnet3d.engine.errors import unwrap_errors
@@ -47,22 +47,28 @@ class Trainer:
         self.fabric, self.config = fabric, config
         self.folder = RunFolder(Path(config.save_path))
         self.precision = choose_precision(config.enable_amp, config.amp_dtype, fabric.device.type)
-        self.train_loader = build_train_loader(config, fabric)
-        self.val_loader = build_val_loader(config, fabric) if config.evaluate else None
-        self.state = self.build_state()
+        network = self.build_network()
+        plan = pyramid_plan(network)
+        self.train_loader = build_train_loader(config, fabric, plan)
+        self.val_loader = build_val_loader(config, fabric, plan) if config.evaluate else None
+        self.state = self.build_state(network)
         self.load()
         self.model = fabric.setup_module(self.state.network)
         self.finite = torch.ones((), dtype=torch.bool, device=fabric.device)
         self.last_line = time.monotonic()
         self.metrics = MetricsLog(self.folder.root, self.state.step) if fabric.is_global_zero else None
 
-    def build_state(self) -> TrainingState:
-        """A fresh network and all that trains it."""
-        config = self.config
-        torch.manual_seed(config.seed)
-        network = build_network(config, self.fabric)
-        if config.sync_bn and self.fabric.world_size > 1:
+    def build_network(self) -> nn.Module:
+        """A fresh network, the same on every process."""
+        torch.manual_seed(self.config.seed)
+        network = build_network(self.config, self.fabric)
+        if self.config.sync_bn and self.fabric.world_size > 1:
             network = convert_sync_batchnorm(network, self.fabric.device.type)
+        return network
+
+    def build_state(self, network: nn.Module) -> TrainingState:
+        """The network and all that trains it."""
+        config = self.config
         schedule = Schedule(len(self.train_loader), config.gradient_accumulation_steps, config.eval_epoch)
         optimizer = build_optimizer(config.optimizer, network, config.param_dicts)
         scheduler = build_scheduler(config.scheduler, optimizer, schedule.total_steps)

@@ -8,7 +8,7 @@ from ffnet3d.voxels.hilbert import hilbert_decode, hilbert_encode
 from ffnet3d.voxels.keys import MAX_BATCH, MAX_BITS, check_grid, z_decode, z_encode
 from ffnet3d.voxels.neighbors import build_neighbors, crop_kernel, is_symmetric
 from ffnet3d.voxels.orders import ORDERS, serialize
-from ffnet3d.voxels.pyramid import Level, Pyramid, build_pyramid
+from ffnet3d.voxels.pyramid import Level, Pyramid, PyramidPlan, build_pyramid
 from ffnet3d.voxels.voxelize import Voxels, grid_coordinates, voxelize
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "ORDERS",
     "Level",
     "Pyramid",
+    "PyramidPlan",
     "Voxels",
     "batch2offset",
     "build_neighbors",

@@ -39,6 +39,11 @@ class Level:
             {size: table.to(device, non_blocking=non_blocking) for size, table in self.neighbors.items()},
         )
 
+    def pin_memory(self) -> Level:
+        """The same level in page-locked memory, from which a GPU fetches while the CPU goes on."""
+        tables = {size: table.pin_memory() for size, table in self.neighbors.items()}
+        return Level(self.grid_coord.pin_memory(), self.batch.pin_memory(), tables)
+
 
 @dataclass(frozen=True)
 class Pyramid:
@@ -70,6 +75,28 @@ class Pyramid:
             point_to_voxel=self.point_to_voxel.to(device, non_blocking=non_blocking),
             point_order=self.point_order.to(device, non_blocking=non_blocking),
         )
+
+    def pin_memory(self) -> Pyramid:
+        """The same pyramid in page-locked memory; DataLoader(pin_memory=True) calls this."""
+        return replace(
+            self,
+            levels=tuple(level.pin_memory() for level in self.levels),
+            parents=tuple(parent.pin_memory() for parent in self.parents),
+            point_to_voxel=self.point_to_voxel.pin_memory(),
+            point_order=self.point_order.pin_memory(),
+        )
+
+
+@dataclass(frozen=True)
+class PyramidPlan:
+    """The pyramid that a network asks for: the arguments `strides` and `kernel_sizes` of `build_pyramid`."""
+
+    strides: tuple[int, ...]
+    kernel_sizes: tuple[Collection[int], ...]
+
+    def build(self, grid_coord: Tensor, batch: Tensor) -> Pyramid:
+        """The pyramid of points in voxels [N, 3] with batch indices [N], see `build_pyramid`."""
+        return build_pyramid(grid_coord, batch, self.strides, self.kernel_sizes)
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ffnet3d.data.datasets import S3DISDataset, SampleKey
 from ffnet3d.data.loader import EpochBatchSampler, build_loader, collate
 from ffnet3d.data.scene import write_scene
+from ffnet3d.voxels import PyramidPlan, offset2batch
 
 TRANSFORM = [
     {"type": "CenterShift", "apply_z": True},
@@ -180,6 +181,33 @@ def test_any_number_of_workers_gives_the_same_batches(dataset: S3DISDataset) -> 
         assert alone.keys() == worked.keys() == {"coord", "grid_coord", "segment", "feat", "offset"}
         assert all(torch.equal(alone[key], worked[key]) for key in alone)
     assert {len(batch["offset"]) for batch in runs[0]} == {1, 2}
+
+
+def test_workers_add_the_pyramid_that_is_planned(dataset: S3DISDataset) -> None:
+    plan = PyramidPlan((2, 2), ({3, 5}, {3}, set()))
+    alone, worked = (
+        next(iter(build_loader(dataset, 4, shuffle=True, mix_prob=0.5, num_workers=workers, plan=plan)))
+        for workers in (0, 1)
+    )
+    pyramid = worked.pop("pyramid")
+    assert alone.keys() == worked.keys()
+    assert all(torch.equal(alone[key], worked[key]) for key in alone)
+    expected = plan.build(alone["grid_coord"], offset2batch(alone["offset"]))
+    assert torch.equal(pyramid.point_order, expected.point_order)
+    for level, wanted in zip(pyramid.levels, expected.levels, strict=True):
+        assert torch.equal(level.grid_coord, wanted.grid_coord)
+        assert level.neighbors.keys() == wanted.neighbors.keys()
+        assert all(torch.equal(table, wanted.neighbors[size]) for size, table in level.neighbors.items())
+
+
+def test_the_pyramid_is_of_the_mixed_scenes() -> None:
+    grid_coord = torch.tensor([[0, 0, 0], [1, 0, 0]])
+    samples = [{"grid_coord": grid_coord, "offset": torch.tensor([2]), "mix_draw": 0.1} for _ in range(2)]
+    plan = PyramidPlan((), ({3},))
+    assert collate(samples, mix_prob=0.0, plan=plan)["pyramid"].levels[0].num_voxels == 4
+    mixed = collate(samples, mix_prob=1.0, plan=plan)["pyramid"]
+    assert mixed.levels[0].num_voxels == 2
+    assert mixed.point_to_voxel.tolist() == [0, 1, 0, 1]
 
 
 def test_two_ranks_get_the_halves_of_the_batch(dataset: S3DISDataset) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from voxels.oracle import neighbor_rows, parent_cell, searched_rows, sorted_cells
 from voxels.strategies import cell_lists, surface_cells, tensors
 
-from ffnet3d.voxels import Level, Pyramid, build_neighbors, build_pyramid, is_symmetric
+from ffnet3d.voxels import Level, Pyramid, PyramidPlan, build_neighbors, build_pyramid, is_symmetric
 
 STRIDES = (2, 4)
 KERNELS = ((3, 5), (3,), ())
@@ -127,6 +127,27 @@ def test_moving_to_a_device_moves_every_tensor():
     for level in pyramid.levels:
         moved += [level.grid_coord, level.batch, *level.neighbors.values()]
     assert all(tensor.is_meta for tensor in moved)
+
+
+def test_a_plan_builds_its_pyramid():
+    grid_coord, batch = torch.tensor([[0, 0, 0], [5, 1, 2]]), torch.tensor([0, 1])
+    built, expected = (
+        PyramidPlan(STRIDES, KERNELS).build(grid_coord, batch),
+        build_pyramid(grid_coord, batch, STRIDES, KERNELS),
+    )
+    assert [set(level.neighbors) for level in built.levels] == [set(sizes) for sizes in KERNELS]
+    assert cells_of(built.levels[1]) == cells_of(expected.levels[1])
+
+
+def test_pinning_pins_every_tensor(monkeypatch):
+    pinned = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self) or self.clone())
+    pyramid = build_pyramid(torch.tensor([[0, 0, 0], [5, 1, 2]]), torch.tensor([0, 1]))
+    copy = pyramid.pin_memory()
+    of_level = sum(2 + len(level.neighbors) for level in pyramid.levels)
+    assert len(pinned) == 2 + len(pyramid.parents) + of_level
+    assert torch.equal(copy.levels[0].neighbors[5], pyramid.levels[0].neighbors[5])
+    assert torch.equal(copy.parents[0], pyramid.parents[0])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU and a torch built for it")

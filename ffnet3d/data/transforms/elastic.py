@@ -60,10 +60,10 @@ def displacement_field(
             f"the scene measures {metres} m, too much for elastic distortion of granularity "
             f"{granularity:g} m: are the coordinates in metres? remove outliers, or crop the scene first"
         )
-    noise: NDArray[np.float32] = rng.standard_normal((*map(int, shape), 3), dtype=np.float32)
+    noise = rng.standard_normal((*map(int, shape), 3), dtype=np.float32)
     for axis in (0, 1, 2) * 2:
         noise = box_blur(noise, axis)
-    field = np.empty(coord.shape, dtype=np.float32)
+    field: NDArray[np.float32] = np.empty_like(coord, dtype=np.float32)
     for start in range(0, field.shape[1], BLOCK):
         block = slice(start, start + BLOCK)
         field[:, block] = interpolate(noise, (coord[:, block] - low) / granularity + 1).T
