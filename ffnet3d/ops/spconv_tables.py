@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ffnet3d.ops.derived import Derived
-from ffnet3d.ops.gather import offset_pairs
+from ffnet3d.ops.pairs import pair_run
 
 GROUP = 32  # offsets that one 32-bit mask can name
 TILE = 64  # rows that share a mask in the gradient of the weight; the kernels take 8 to 64 rows at a time
@@ -59,10 +59,10 @@ def _native_pairs(neighbors: Tensor) -> NativePairs:
     count, offsets = neighbors.shape
     pairs = torch.full((2, offsets, count), -1, dtype=torch.int32)
     counts = torch.zeros(offsets, dtype=torch.int32)
-    pairs[:, offsets // 2] = torch.arange(count, dtype=torch.int32)
-    for k, rows, sources in offset_pairs(neighbors):
-        pairs[0, k, : len(rows)], pairs[1, k, : len(rows)] = sources, rows
-        counts[k] = len(rows) if k < offsets // 2 else 0
+    for present in pair_run(neighbors, slice(0, count)).offsets:
+        k, length = present.k, len(present.sources)
+        pairs[0, k, :length], pairs[1, k, :length] = present.sources, present.targets
+        counts[k] = length if k < offsets // 2 else 0
     return NativePairs(pairs, counts)
 
 
