@@ -1,8 +1,8 @@
 """Operators on sparse voxels: submanifold convolution (dense and depthwise) and segment reductions.
 
-`reference` holds the slow definitions, `torch_backend` the fast form in plain PyTorch, `spconv_backend` and
-`spconv_cpu` those by spconv; `backends` is the table that wires them, `functional` the face that checks
-arguments.
+`reference` holds the slow definitions, `torch_backend` the fast form in plain PyTorch, `triton_backend`
+kernels for CUDA, `spconv_backend` and `spconv_cpu` the forms by spconv; `backends` is the table that wires
+them, `functional` the face that checks arguments.
 """
 
 from ffnet3d.ops.backends import Backend, available_backends, resolve_backend

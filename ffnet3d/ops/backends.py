@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ffnet3d.ops.operator import Convolution
 from ffnet3d.ops.spconv_library import spconv_available, spconv_cpu_available, spconv_triton_available
+from ffnet3d.ops.triton_library import triton_available
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,18 @@ def _torch_depthwise() -> Convolution:
     return subm_conv3d_depthwise_torch
 
 
+def _triton() -> Convolution:
+    from ffnet3d.ops.triton_backend import subm_conv3d_triton
+
+    return subm_conv3d_triton
+
+
+def _triton_depthwise() -> Convolution:
+    from ffnet3d.ops.triton_backend import subm_conv3d_depthwise_triton
+
+    return subm_conv3d_depthwise_triton
+
+
 def _always() -> tuple[bool, str]:
     return True, ""
 
@@ -68,6 +81,7 @@ class Backend:
     load_depthwise: Callable[[], Convolution] = _torch_depthwise
     is_available: Callable[[], tuple[bool, str]] = _always  # (whether it can run here, else why not)
     device_types: tuple[str, ...] | None = None  # None: any device
+    auto_device_types: tuple[str, ...] | None = None  # where "auto" may take it; None: wherever it runs
 
     @functools.cached_property
     def subm_conv3d(self) -> Convolution:
@@ -87,8 +101,16 @@ BACKENDS = (
     Backend("spconv-fp16acc", _spconv_fp16acc, is_available=spconv_available, device_types=("cuda",)),
     Backend("spconv-triton", _spconv_triton, is_available=spconv_triton_available, device_types=("cuda",)),
     Backend("spconv-cpu", _spconv_cpu, is_available=spconv_cpu_available, device_types=("cpu",)),
+    Backend(
+        "triton",
+        _triton,
+        _triton_depthwise,
+        triton_available,
+        device_types=("cuda", "cpu"),  # the CPU under Triton's interpreter only
+        auto_device_types=("cuda",),
+    ),
 )
-AUTO = ("spconv", "torch")  # what "auto" may pick, the best first
+AUTO = ("spconv", "triton", "torch")  # what "auto" may pick, the best first
 
 
 def available_backends() -> dict[str, str]:
@@ -106,7 +128,8 @@ def resolve_backend(name: str = "auto", device_type: str = "cpu") -> Backend:
     if name == "auto":
         for candidate in AUTO:
             backend = _find(candidate)
-            if not _obstacle(backend, device_type):
+            wanted = backend.auto_device_types is None or device_type in backend.auto_device_types
+            if wanted and not _obstacle(backend, device_type):
                 logger.info("submanifold convolution on %s: backend %r", device_type, backend.name)
                 return backend
         raise ValueError(f"no backend can run on {device_type!r}: {available_backends()}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -17,7 +18,9 @@ def load() -> Convolution:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_choice() -> None:
+def _fresh_choice() -> Iterator[None]:
+    resolve_backend.cache_clear()
+    yield
     resolve_backend.cache_clear()
 
 
@@ -30,8 +33,35 @@ def test_the_backends_that_need_nothing_are_available() -> None:
         "spconv-fp16acc",
         "spconv-triton",
         "spconv-cpu",
+        "triton",
     ]
     assert obstacles["reference"] == obstacles["torch"] == ""
+
+
+def test_triton_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert available_backends()["triton"].startswith("Triton is not installed: pip install triton")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    assert available_backends()["triton"].startswith("no CUDA device is usable (TRITON_INTERPRET=1 runs it")
+    with pytest.raises(ValueError, match="backend 'triton' cannot run here: no CUDA device is usable"):
+        resolve_backend("triton", "cuda")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.version.cuda", "13.0")
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda: (7, 5))
+    assert available_backends()["triton"].endswith("8.0 (Ampere) or later, this one has 7.5")
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda: (9, 0))
+    assert available_backends()["triton"] == ""
+
+
+@pytest.mark.parametrize(("device_type", "chosen"), [("cuda", "triton"), ("cpu", "torch"), ("mps", "torch")])
+def test_auto_takes_triton_on_cuda_only(
+    device_type: str, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert resolve_backend("auto", device_type).name == chosen
 
 
 def test_auto_logs_its_choice_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from ops.clouds import surface, table
+from ops.comparison import TRITON, check, device_of, make_inputs, run
 from tolerances import TOLERANCES, assert_close
 from torch import Tensor
 from torch.nn import functional
@@ -13,58 +14,28 @@ from ffnet3d.ops import subm_conv3d
 from ffnet3d.ops.reference import subm_conv3d_reference
 from ffnet3d.voxels import build_neighbors
 
-BACKENDS = ("reference", "torch")
-Result = tuple[Tensor, Tensor, Tensor, Tensor]
-
-
-def make_inputs(
-    count: int, offsets: int, cin: int, cout: int, dtype: torch.dtype, seed: int = 0
-) -> list[Tensor]:
-    """Random features, weight, bias and cotangent."""
-    generator = torch.Generator().manual_seed(seed)
-    shapes = ((count, cin), (offsets, cin, cout), (cout,), (count, cout))
-    return [torch.randn(shape, generator=generator).to(dtype) for shape in shapes]
-
-
-def run(backend: str, inputs: list[Tensor], neighbors: Tensor) -> Result:
-    """Output and the gradients of features, weight and bias for the given cotangent."""
-    *leaves, cotangent = (tensor.detach().clone().requires_grad_() for tensor in inputs)
-    out = subm_conv3d(*leaves, neighbors, backend=backend)
-    gradients = torch.autograd.grad(out, leaves, cotangent.detach())
-    return (out.detach(), *gradients)
-
-
-def check(inputs: list[Tensor], neighbors: Tensor, backend: str = "torch") -> None:
-    """`backend` in the inputs' dtype against the reference in float64."""
-    expected = run("reference", [tensor.double() for tensor in inputs], neighbors)
-    actual = run(backend, inputs, neighbors)
-    tolerance = TOLERANCES[inputs[0].dtype]
-    allowed = (tolerance.forward, *3 * (tolerance.gradient,))
-    for name, a, e, limit in zip(
-        ("out", "features", "weight", "bias"), actual, expected, allowed, strict=True
-    ):
-        assert a.dtype == inputs[0].dtype, name
-        assert_close(a, e, limit, name)
+BACKENDS = ("reference", "torch", TRITON)
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_equals_dense_convolution_on_a_sparse_grid(backend: str, kernel_size: int) -> None:
-    grid = surface(150)
-    features, weight, bias, cotangent = make_inputs(len(grid), kernel_size**3, 4, 3, torch.float64)
+    dtype = torch.float32 if backend == "triton" else torch.float64
+    grid = surface(60 if backend == "triton" else 150)
+    features, weight, bias, cotangent = make_inputs(len(grid), kernel_size**3, 4, 3, dtype)
     out, *gradients = run(backend, [features, weight, bias, cotangent], table(grid, kernel_size))
 
     x, y, z = grid.unbind(1)
-    leaves = [tensor.clone().requires_grad_() for tensor in (features, weight, bias)]
+    leaves = [tensor.double().requires_grad_() for tensor in (features, weight, bias)]
     dense = torch.zeros(*(grid.amax(0) + 1).tolist(), 4, dtype=torch.float64).index_put((x, y, z), leaves[0])
     kernel = leaves[1].reshape(kernel_size, kernel_size, kernel_size, 4, 3).permute(4, 3, 0, 1, 2)
     filled = functional.conv3d(dense.permute(3, 0, 1, 2)[None], kernel, leaves[2], padding=kernel_size // 2)
     expected = filled[0].permute(1, 2, 3, 0)[x, y, z]
-    assert_close(out, expected, TOLERANCES[torch.float64].forward)
+    assert_close(out, expected, TOLERANCES[dtype].forward)
     for actual, dense_gradient in zip(
-        gradients, torch.autograd.grad(expected, leaves, cotangent), strict=True
+        gradients, torch.autograd.grad(expected, leaves, cotangent.double()), strict=True
     ):
-        assert_close(actual, dense_gradient, TOLERANCES[torch.float64].gradient)
+        assert_close(actual, dense_gradient, TOLERANCES[dtype].gradient)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str)
@@ -167,12 +138,14 @@ def test_strided_inputs_and_int64_table() -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_autocast_casts_floats_and_leaves_float64(backend: str) -> None:
-    inputs = make_inputs(50, 27, 16, 8, torch.float32)
-    neighbors = table(surface(50), 3)
+    device = device_of(backend)
+    inputs = [tensor.to(device) for tensor in make_inputs(50, 27, 16, 8, torch.float32)]
+    neighbors = table(surface(50), 3).to(device)
     leaves = [tensor.clone().requires_grad_() for tensor in inputs[:3]]
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    exact = "reference" if backend == "triton" else backend
+    with torch.autocast(device, dtype=torch.bfloat16):
         out = subm_conv3d(*leaves, neighbors, backend=backend)
-        wide = subm_conv3d(*(tensor.double() for tensor in inputs[:3]), neighbors, backend=backend)
+        wide = subm_conv3d(*(tensor.double() for tensor in inputs[:3]), neighbors, backend=exact)
     assert (out.dtype, wide.dtype) == (torch.bfloat16, torch.float64)
     assert_close(out, wide, 2 * TOLERANCES[torch.bfloat16].forward)
     out.backward(inputs[3].to(out.dtype))
