@@ -1,4 +1,4 @@
-"""A repair of Triton's interpreter, for the tests of kernels where no GPU is."""
+"""For the tests of Triton kernels: a cache of their own, and, where no GPU is, a mended interpreter."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ import pytest
 import torch
 
 from ffnet3d.ops.triton_library import triton_is_interpreted
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tiles_tuned_in_a_cache_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FFNET3D_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

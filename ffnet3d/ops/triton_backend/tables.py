@@ -16,6 +16,9 @@ from torch import Tensor
 from ffnet3d.ops.derived import Derived
 
 WORD_BITS = 62
+# Rows are sorted among so many neighbours in z-order, no farther: what a run of tiles gathers then stays in a
+# GPU's level 2 cache (8 MB of 32 channels in 16 bits), and tiles have at most a few per cent more offsets.
+RUN_ROWS = 2**17
 # Rows of masks, and entries of the table, that are expanded to 64 bits at a time.
 ROWS_AT_ONCE = 2**17
 ENTRIES_AT_ONCE = 2**26
@@ -107,14 +110,15 @@ def _by_mask(present: Tensor) -> Tensor:
 
     Masks are numbers whose highest bit is the rarest offset, read as Gray code, so that adjacent rows differ
     in few offsets. On scanned rooms tiles of 64 rows then compute 5 to 15 % fewer products than with the bits
-    in their own order and no Gray code. Ties keep the order of the rows.
+    in their own order and no Gray code. Ties keep the order of the rows, and runs of RUN_ROWS rows are sorted
+    each by itself.
     """
     rarest_first = present.sum(0).argsort(stable=True)
     bits = present[:, rarest_first].cumsum(1, dtype=torch.uint8) & 1  # of the number whose Gray code it is
     order = torch.arange(len(present), device=present.device)
     for digits in reversed(bits.split(WORD_BITS, dim=1)):
         order = order[_numbers(digits)[order].argsort(stable=True)]
-    return order
+    return order[(order // RUN_ROWS).argsort(stable=True)] if len(order) > RUN_ROWS else order
 
 
 def _numbers(digits: Tensor) -> Tensor:

@@ -178,7 +178,7 @@ def test_tables_are_derived_once_for_forward_and_backward(use: Use, monkeypatch:
 
 
 def test_tf32_follows_pytorchs_switch() -> None:
-    features = torch.zeros(5, 8)
+    features = torch.zeros(5, 8, device=DEVICE)
     matmul = torch.backends.cuda.matmul
     before = matmul.fp32_precision
     try:
@@ -207,10 +207,11 @@ def test_a_cpu_is_refused_without_the_interpreter(monkeypatch: pytest.MonkeyPatc
 
 
 def test_autograd_and_an_activation_together_are_refused() -> None:
-    features = torch.zeros(1, 4, requires_grad=True)
+    features = torch.zeros(1, 4, device=DEVICE, requires_grad=True)
+    weight, neighbors = torch.zeros(1, 4, 4, device=DEVICE), torch.zeros(1, 1, device=DEVICE).int()
     operator = pytest.importorskip("ffnet3d.ops.triton_backend").subm_conv3d_triton
     with pytest.raises(ValueError, match="the activation 'gelu' cannot be differentiated"):
-        operator(features, torch.zeros(1, 4, 4), None, torch.zeros(1, 1).int(), "gelu")
+        operator(features, weight, None, neighbors, "gelu")
 
 
 def test_inference_mode_and_the_operators_schema() -> None:

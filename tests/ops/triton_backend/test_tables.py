@@ -26,6 +26,16 @@ def test_rows_of_one_mask_stand_together(count: int, kernel_size: int) -> None:
     assert runs == len(present.unique(dim=0))
 
 
+def test_long_tables_are_sorted_in_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    neighbors = table(surface(90), 3)
+    whole = tables.MaskOrder(neighbors).order
+    monkeypatch.setattr(tables, "RUN_ROWS", 32)
+    order = tables.MaskOrder(neighbors).order
+    for start in (0, 32, 64):
+        run = whole[(whole >= start) & (whole < start + 32)]
+        assert torch.equal(order[start : start + 32], run)
+
+
 @pytest.mark.parametrize("rows", [16, 64])
 @pytest.mark.parametrize(("count", "kernel_size"), [(1, 3), (64, 3), (90, 3), (90, 5)])
 def test_a_tile_lists_the_offsets_of_its_rows_once(count: int, kernel_size: int, rows: int) -> None:
