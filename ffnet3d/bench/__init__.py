@@ -1,1 +1,1 @@
-"""Measurements of speed and memory: the command `ffnet3d bench`, and what the scripts in benchmarks/ share."""
+"""Measurements of speed and memory: `ffnet3d bench`, and what the scripts in benchmarks/ share."""

@@ -23,7 +23,8 @@ def furnished_rooms(num_voxels: int, seed: int = 0) -> Tensor:
     At 4 cm the demo rooms' 3 cm sampling is closed: about 10 of the 27 cells around a voxel are occupied on
     the finest level and 13 to 15 on the coarser ones, as in scans voxelised at 2 cm.
     """
-    rooms, shift, total = [], 0, 0
+    rooms: list[NDArray[np.int64]] = []
+    shift = total = 0
     while total < num_voxels:
         room = _room(len(rooms)) + np.array([shift, 0, 0])
         rooms.append(room)

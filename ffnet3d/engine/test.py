@@ -21,6 +21,7 @@ from ffnet3d.engine.config import Config, validate_config
 from ffnet3d.engine.distributed import launch, resolve_layout
 from ffnet3d.engine.evaluate import reduce_confusion
 from ffnet3d.engine.logs import setup_logging
+from ffnet3d.engine.memory import keep_freed_memory
 from ffnet3d.engine.metrics import ConfusionMatrix, Scores
 from ffnet3d.engine.progress import progress
 from ffnet3d.engine.result_files import (
@@ -33,6 +34,7 @@ from ffnet3d.engine.result_files import (
 )
 from ffnet3d.engine.run_folder import RunFolder
 from ffnet3d.engine.voting import vote
+from ffnet3d.models import fuse
 from ffnet3d.registry import require
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ def test(
 
 def test_process(fabric: Fabric, config: Config, weight: Path) -> TestResult:
     """One process of a test: load the checkpoint, then test this process's scenes."""
+    if fabric.device.type == "cpu":
+        keep_freed_memory()
     folder = RunFolder(Path(config.save_path))
     folder.create()
     setup_logging(folder.root / "test.log", fabric.is_global_zero)
@@ -92,10 +96,11 @@ def test_process(fabric: Fabric, config: Config, weight: Path) -> TestResult:
 def run_test(network: nn.Module, config: Config, fabric: Fabric, weight: Path) -> TestResult:
     """Test a loaded network (not wrapped for DDP) with all processes of `fabric`, in float32.
 
+    The network itself stays as it is; a fused copy predicts, see `ffnet3d.models.fuse`.
     Writes result/NAME_pred.npy (int64 [N], one label for every point on disk) for each scene, arrays to show
     three of them, and result/test.json. Former predictions are replaced, never read.
     """
-    network.eval()
+    network = fuse(network)
     folder = RunFolder(Path(config.save_path))
     dataset = build_dataset(config, "test")
     if fabric.is_global_zero:

@@ -14,6 +14,7 @@ from ffnet3d.engine.config_check import settings_without_effect
 from ffnet3d.engine.distributed import launch, resolve_layout
 from ffnet3d.engine.hooks import has_hook, hook_argument
 from ffnet3d.engine.logs import setup_logging
+from ffnet3d.engine.memory import keep_freed_memory
 from ffnet3d.engine.run_folder import RunFolder
 from ffnet3d.engine.seeding import draw_seed
 from ffnet3d.engine.test import TestResult, check_report, check_test_data, run_test, write_report
@@ -60,6 +61,8 @@ def train(config: Config, devices: int | None = None, machines: int = 1) -> Trai
 
 def train_process(fabric: Fabric, config: Config) -> TrainResult:
     """One process of a training run."""
+    if fabric.device.type == "cpu":
+        keep_freed_memory()
     folder = RunFolder(Path(config.save_path))
     folder.create()
     setup_logging(folder.root / "train.log", fabric.is_global_zero)

@@ -6,8 +6,8 @@ them, `functional` the face that checks arguments.
 """
 
 from ffnet3d.ops.backends import Backend, available_backends, resolve_backend
+from ffnet3d.ops.dense import feed_forward, linear
 from ffnet3d.ops.functional import subm_conv3d, subm_conv3d_depthwise
-from ffnet3d.ops.linear import feed_forward, linear
 from ffnet3d.ops.segments import segment_reduce
 from ffnet3d.ops.warmup import warm_up
 

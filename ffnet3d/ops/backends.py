@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ffnet3d.ops.operator import Convolution
 from ffnet3d.ops.spconv_library import spconv_available, spconv_cpu_available, spconv_triton_available
+from ffnet3d.ops.trial import trial_error
 from ffnet3d.ops.triton_library import triton_available
 
 logger = logging.getLogger(__name__)
@@ -111,6 +112,8 @@ BACKENDS = (
     ),
 )
 AUTO = ("spconv", "triton", "torch")  # what "auto" may pick, the best first
+YARDSTICK = "torch"  # the backend that the others are tried against
+TRIAL_TOLERANCE = 5e-3  # of the largest value: TF32 products pass
 
 
 def available_backends() -> dict[str, str]:
@@ -122,24 +125,44 @@ def available_backends() -> dict[str, str]:
 def resolve_backend(name: str = "auto", device_type: str = "cpu") -> Backend:
     """The backend of that name, for a device type such as "cpu" or "cuda".
 
-    "auto" takes the first of `AUTO` that can run there, and logs its choice once. A backend asked for by name
-    is that one or a ValueError with the reason: unknown, not available here, or not for this device.
+    "auto" takes the first of `AUTO` that can run there and passes a trial, and logs its choice. A backend
+    asked for by name is that one or a ValueError with the reason: unknown, not available here, or not for
+    this device.
     """
     if name == "auto":
         for candidate in AUTO:
-            backend = _find(candidate)
+            backend = find_backend(candidate)
             wanted = backend.auto_device_types is None or device_type in backend.auto_device_types
-            if wanted and not _obstacle(backend, device_type):
+            if wanted and not _obstacle(backend, device_type) and _passes_trial(backend, device_type):
                 logger.info("submanifold convolution on %s: backend %r", device_type, backend.name)
                 return backend
         raise ValueError(f"no backend can run on {device_type!r}: {available_backends()}")
-    backend = _find(name)
+    backend = find_backend(name)
     if reason := _obstacle(backend, device_type):
         raise ValueError(f"backend {name!r} cannot run here: {reason}; take 'auto', or one of {_known()}")
     return backend
 
 
-def _find(name: str) -> Backend:
+def _passes_trial(backend: Backend, device_type: str) -> bool:
+    """Whether a backend computes a small known sum on this device.
+
+    What cannot be compiled for a GPU, or is wrong on it, should cost its user a warning and not the results.
+    """
+    yardstick = find_backend(YARDSTICK)
+    if backend is yardstick:
+        return True
+    try:
+        error = trial_error(backend.subm_conv3d, yardstick.subm_conv3d, device_type)
+    except Exception as failure:
+        logger.warning("backend %r fails on %s and is passed over: %s", backend.name, device_type, failure)
+        return False
+    if not error < TRIAL_TOLERANCE:
+        logger.warning("backend %r is wrong on %s (by %g): passed over", backend.name, device_type, error)
+    return error < TRIAL_TOLERANCE
+
+
+def find_backend(name: str) -> Backend:
+    """The backend of that name, whether it can run or not; ValueError for a name that is unknown."""
     for backend in BACKENDS:
         if backend.name == name:
             return backend

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from ffnet3d.ops.activation import activate, check_activation
 from ffnet3d.ops.autocast import cast_for_autocast
-from ffnet3d.ops.backends import resolve_backend
+from ffnet3d.ops.backends import Backend, find_backend, resolve_backend
 from ffnet3d.ops.operator import Convolution
 
 
@@ -41,7 +43,7 @@ def subm_conv3d(
         expected = f"[{neighbors.shape[1]}, {features.shape[1]}, Cout]"
         raise ValueError(f"weight must be [K, Cin, Cout] = {expected} here, got {list(weight.shape)}")
     features, weight, bias = _cast(features, weight, bias)
-    convolution = resolve_backend(backend, features.device.type).subm_conv3d
+    convolution = _resolve(backend, features).subm_conv3d
     return _apply(convolution, features, weight, bias, neighbors, activation)
 
 
@@ -62,8 +64,23 @@ def subm_conv3d_depthwise(
         expected = f"[{neighbors.shape[1]}, {features.shape[1]}]"
         raise ValueError(f"weight must be [K, C] = {expected} here, got {list(weight.shape)}")
     features, weight, bias = _cast(features, weight, bias)
-    convolution = resolve_backend(backend, features.device.type).subm_conv3d_depthwise
+    convolution = _resolve(backend, features).subm_conv3d_depthwise
     return _apply(convolution, features, weight, bias, neighbors, activation)
+
+
+def _resolve(backend: str, features: Tensor) -> Backend:
+    """The backend asked for; left to choose, float64 goes to the one that computes in it on every device."""
+    if backend == "auto" and features.dtype == torch.float64:
+        backend = "torch"
+    return find_backend(_chosen_name(backend, features.device.type))
+
+
+def _name(backend: str, device_type: str) -> str:
+    return resolve_backend(backend, device_type).name
+
+
+# The choice is made while a program is compiled, and is no part of it.
+_chosen_name: Callable[[str, str], str] = torch.compiler.assume_constant_result(_name)
 
 
 def _apply(
@@ -85,9 +102,9 @@ def _apply(
 def _check_table(features: Tensor, neighbors: Tensor) -> None:
     if features.ndim != 2 or not features.is_floating_point():
         raise ValueError(f"features must be floating [N, C], got {features.dtype} {list(features.shape)}")
-    if neighbors.ndim != 2 or len(neighbors) != len(features) or neighbors.shape[1] % 2 == 0:
+    if neighbors.ndim != 2 or neighbors.shape[0] != features.shape[0] or neighbors.shape[1] % 2 == 0:
         raise ValueError(
-            f"neighbors must be [N, K] with N = {len(features)} rows, as the features, and an odd K, "
+            f"neighbors must be [N, K] with N = {features.shape[0]} rows, as the features, and an odd K, "
             f"got {list(neighbors.shape)}"
         )
     if neighbors.dtype not in (torch.int32, torch.int64):

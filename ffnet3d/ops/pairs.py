@@ -74,28 +74,40 @@ def pair_run(neighbors: Tensor, rows: slice) -> PairRun:
     """The pairs of the output rows `rows` of a table [N, K]."""
     table = neighbors[rows].int().t().contiguous()  # [K, R]
     present = table != len(neighbors)
-    counts = present.sum(dim=1).tolist()
-    offset, target = present.nonzero(as_tuple=True)
-    targets = (target + rows.start).int().split(counts)
-    sources = table[present].split(counts)
-    spaces = [rounded_up(count) for count in counts]
+    counts = present.sum(dim=1)
+    where = present.view(-1).nonzero().squeeze(1)
+    sources = table.view(-1).index_select(0, where).split(counts.tolist())
+    targets = where.remainder(table.shape[1]).add_(rows.start).int().split(counts.tolist())
+    spaces = [rounded_up(count) for count in counts.tolist()]
     starts = [sum(spaces[:k]) for k in range(len(spaces))]
-    first = [start - sum(counts[:k]) for k, start in enumerate(starts)]
-    # The products lie offset by offset; a row's own are found by writing their places into its table row.
-    place = torch.arange(len(target), dtype=torch.int32, device=table.device)
-    place += torch.tensor(first, dtype=torch.int32, device=table.device).index_select(0, offset)
-    by_row = present.t().contiguous()
-    places = torch.empty_like(table)
-    places[present] = place
-    per_row = by_row.sum(dim=1, dtype=torch.int32)
     return PairRun(
         rows,
         tuple(
             OffsetPairs(k, sources[k], targets[k], starts[k], spaces[k])
-            for k, count in enumerate(counts)
-            if count
+            for k in range(len(spaces))
+            if len(sources[k])
         ),
-        places.t()[by_row],
+        *_places_by_row(present, where, counts, starts),
+    )
+
+
+def _places_by_row(
+    present: Tensor, where: Tensor, counts: Tensor, starts: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Rows of the products, output row by output row, and where each output row begins among them.
+
+    The pairs `present [K, R]` lie at `where` of it, offset by offset, `counts [K]` each; the products of an
+    offset begin at row `starts[k]`.
+    """
+    gaps = torch.tensor(starts, device=where.device) - (counts.cumsum(0) - counts)
+    place = torch.arange(len(where), dtype=torch.int32, device=where.device)
+    place += gaps.int().repeat_interleave(counts)
+    places = torch.zeros(present.shape, dtype=torch.int32, device=where.device)
+    places.view(-1).index_copy_(0, where, place)
+    by_row = present.t().contiguous().view(-1).nonzero().squeeze(1)
+    per_row = present.sum(dim=0, dtype=torch.int32)
+    return (
+        places.t().reshape(-1).index_select(0, by_row),
         per_row.cumsum(0, dtype=torch.int32) - per_row,
     )
 

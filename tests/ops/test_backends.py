@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from torch import Tensor
 
 from ffnet3d.ops import Backend, available_backends, resolve_backend, subm_conv3d
 from ffnet3d.ops.operator import Convolution
@@ -61,7 +63,51 @@ def test_auto_takes_triton_on_cuda_only(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
     monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setattr("ffnet3d.ops.backends.trial_error", lambda *_: 1e-7)
+    monkeypatch.setattr("ffnet3d.ops.backends.AUTO", ("triton", "torch"))
     assert resolve_backend("auto", device_type).name == chosen
+
+
+def broken() -> Convolution:
+    def convolution(*_: object) -> Tensor:
+        raise RuntimeError("no kernel image for this device")
+
+    return convolution
+
+
+def wrong() -> Convolution:
+    return lambda *arguments: 1.01 * subm_conv3d_reference(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("load_fast", "chosen", "warning"),
+    [
+        (load, "fast", None),
+        (broken, "torch", "backend 'fast' fails on cpu and is passed over: no kernel image"),
+        (wrong, "torch", r"backend 'fast' is wrong on cpu \(by 0.01\): passed over"),
+    ],
+)
+def test_auto_passes_over_what_fails_a_trial(
+    load_fast: Callable[[], Convolution],
+    chosen: str,
+    warning: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    torch_backend = resolve_backend("torch", "cpu")
+    monkeypatch.setattr("ffnet3d.ops.backends.BACKENDS", (Backend("fast", load_fast), torch_backend))
+    monkeypatch.setattr("ffnet3d.ops.backends.AUTO", ("fast", "torch"))
+    assert resolve_backend("auto", "cpu").name == chosen
+    warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == (warning is not None)
+    assert all(re.match(str(warning), message) for message in warnings)
+
+
+def test_auto_leaves_float64_to_the_backend_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ffnet3d.ops.backends.AUTO", ())
+    features, weight = torch.ones(1, 2, dtype=torch.float64), torch.ones(1, 2, 2, dtype=torch.float64)
+    out = subm_conv3d(features, weight, None, torch.zeros(1, 1, dtype=torch.int32))
+    assert out.tolist() == [[2.0, 2.0]]
 
 
 def test_auto_logs_its_choice_once(caplog: pytest.LogCaptureFixture) -> None:
