@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ffnet3d.ops.activation import activate, activate_
 from ffnet3d.ops.autocast import cast_for_autocast
-from ffnet3d.ops.products import linear_product, product, product_of_columns, takes_onednn_linear
+from ffnet3d.ops.products import linear_product, products_for, takes_onednn_linear
 
 Parameters = tuple[Tensor, Tensor | None]
 HIDDEN_BYTES = 8 * 2**20  # of a block of hidden features: it stays in a CPU's cache
@@ -62,8 +62,9 @@ class _Linear(torch.autograd.Function):
         features, weight = ctx.saved_tensors
         needs_features, needs_weight, needs_bias = ctx.needs_input_grad
         grad = grad.contiguous()
+        products = products_for(grad)
         return (
-            product(grad, weight) if needs_features else None,
-            product_of_columns(grad, features) if needs_weight else None,
+            products.of(grad, weight) if needs_features else None,
+            products.of_columns(grad, features) if needs_weight else None,
             grad.sum(0) if needs_bias else None,
         )

@@ -13,47 +13,69 @@ import torch
 from torch import Tensor
 
 
-def product(left: Tensor, right: Tensor) -> Tensor:
-    """Matrix product [M, A] x [A, B] -> [M, B], in the dtype of both; any strides, outside of autograd.
+class Products:
+    """Matrix products by the library that PyTorch chooses; no autograd, in the dtype of the factors."""
 
-    `right` is best contiguous, or the transpose of a contiguous matrix; so is `left`, or it is copied.
-    """
-    return linear_product(left, right.t(), None) if takes_onednn(left) else left @ right
+    def of(self, left: Tensor, right: Tensor) -> Tensor:
+        """[M, A] x [A, B] -> [M, B], the factors best contiguous or transposes of contiguous matrices."""
+        return left @ right
+
+    def into(self, out: Tensor, left: Tensor, right: Tensor) -> None:
+        """The same, written to `out` [M, B], which is contiguous."""
+        torch.mm(left, right, out=out)
+
+    def of_columns(self, left: Tensor, right: Tensor) -> Tensor:
+        """[N, A], [N, B] -> left^T right [A, B]; best where A is the smaller."""
+        return left.t() @ right
+
+    def of_columns_into(self, out: Tensor, left: Tensor, right: Tensor) -> None:
+        """The same, written to `out` [A, B], which is contiguous."""
+        torch.mm(left.t(), right, out=out)
 
 
-def linear_product(left: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`left @ weight.T + bias` by oneDNN, where `takes_onednn(left)`: [M, A], [B, A], [B] -> [M, B]."""
-    out: Tensor = torch.ops.mkldnn._linear_pointwise(left, weight, bias, "none", [], "")
+class OneDnnProducts(Products):
+    """Matrix products by oneDNN."""
+
+    def of(self, left: Tensor, right: Tensor) -> Tensor:
+        """See `Products`."""
+        return linear_product(left, right.t(), None)
+
+    def into(self, out: Tensor, left: Tensor, right: Tensor) -> None:
+        """See `Products`; the operator has no `out`."""
+        out.copy_(linear_product(left, right.t(), None))
+
+    def of_columns(self, left: Tensor, right: Tensor) -> Tensor:
+        """See `Products`; oneDNN would transpose the left factor more slowly."""
+        return linear_product(left.t().contiguous(), right.t(), None)
+
+    def of_columns_into(self, out: Tensor, left: Tensor, right: Tensor) -> None:
+        """See `Products`."""
+        out.copy_(self.of_columns(left, right))
+
+
+def products_for(like: Tensor) -> Products:
+    """The products for matrices of the dtype, and on the device, of `like`."""
+    return OneDnnProducts() if takes_onednn(like) else Products()
+
+
+def linear_product(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`features @ weight.T + bias` by oneDNN: [M, A], [B, A], [B] -> [M, B], M and A not 0."""
+    out: Tensor = torch.ops.mkldnn._linear_pointwise(features, weight, bias, "none", [], "")
     return out
 
 
-def product_of_columns(left: Tensor, right: Tensor) -> Tensor:
-    """Transposed product [N, A], [N, B] -> left^T right [A, B]; best where A is the smaller."""
-    if takes_onednn(left):
-        return product(left.t().contiguous(), right)  # oneDNN would transpose it more slowly
-    return left.t() @ right
-
-
-def product_into(out: Tensor, left: Tensor, right: Tensor) -> None:
-    """`product(left, right)` written to `out` [M, B], which is contiguous."""
-    if takes_onednn(left):
-        out.copy_(product(left, right))
-    else:
-        torch.mm(left, right, out=out)
-
-
-def takes_onednn(left: Tensor) -> bool:
-    """Whether a product with this matrix on its left goes to oneDNN by our own choice."""
-    if left.device.type != "cpu" or left.numel() == 0 or not _has_onednn_linear():
+def takes_onednn(like: Tensor) -> bool:
+    """Whether products of such matrices go to oneDNN by our own choice."""
+    if like.device.type != "cpu" or like.numel() == 0 or not _has_onednn_linear():
         return False
-    return left.dtype == torch.float32 and not _lower_precision_allowed()
+    return like.dtype == torch.float32 and not _lower_precision_allowed()
 
 
-def takes_onednn_linear(left: Tensor) -> bool:
+def takes_onednn_linear(features: Tensor) -> bool:
     """Whether a linear layer does: in bfloat16 PyTorch's own would first fill its result with the bias."""
-    if left.dtype == torch.bfloat16 and left.device.type == "cpu" and left.numel() > 0:
+    if features.dtype == torch.bfloat16 and features.device.type == "cpu" and features.numel() > 0:
         return _has_onednn_linear() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return takes_onednn(left)
+    return takes_onednn(features)
 
 
 @functools.cache

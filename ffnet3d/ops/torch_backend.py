@@ -18,7 +18,7 @@ from ffnet3d.ops.activation import activate_
 from ffnet3d.ops.gather import gathered_blocks
 from ffnet3d.ops.operator import differentiable
 from ffnet3d.ops.pairs import max_sizes, pair_runs
-from ffnet3d.ops.products import product_into, product_of_columns
+from ffnet3d.ops.products import products_for
 from ffnet3d.ops.workspace import Scratch, scratch
 
 # Widest rows, in channels, for which the gathered form was faster on a CPU (rooms, two cores, AVX-512), by
@@ -65,9 +65,9 @@ def gathers(features: Tensor, up_to: Mapping[int, int]) -> bool:
 
 def _convolve_gathered(features: Tensor, matrices: Sequence[Tensor], neighbors: Tensor) -> Tensor:
     stacked = torch.cat(list(matrices))  # [K * Cin, Cout]
-    out = features.new_empty(len(features), stacked.shape[1])
+    out, products = features.new_empty(len(features), stacked.shape[1]), products_for(features)
     for rows, block in gathered_blocks(features, neighbors):
-        product_into(out[rows], block.flatten(1), stacked)
+        products.into(out[rows], block.flatten(1), stacked)
     return out
 
 
@@ -77,14 +77,14 @@ def _convolve_pairs(features: Tensor, matrices: Sequence[Tensor], neighbors: Ten
     runs = pair_runs(neighbors).of(PRODUCT_BYTES // (channels * features.element_size()))
     widest, space = max_sizes(runs)
     gathered = scratch(Scratch.GATHERED, widest, features.shape[1], features)
-    products = scratch(Scratch.PRODUCTS, space, channels, features)
+    terms, products = scratch(Scratch.PRODUCTS, space, channels, features), products_for(features)
     for run in runs:
         for pairs in run.offsets:
             torch.index_select(features, 0, pairs.sources, out=gathered[: len(pairs.sources)])
-            reserved = slice(pairs.start, pairs.start + pairs.space)
-            product_into(products[reserved], gathered[: pairs.space], matrices[pairs.k])
+            reserved = terms[pairs.start : pairs.start + pairs.space]
+            products.into(reserved, gathered[: pairs.space], matrices[pairs.k])
         # The sum of each row's products, in the order of the offsets, in float32 or wider.
-        out[run.rows] = functional.embedding_bag(run.products, products, run.starts, mode="sum")
+        out[run.rows] = functional.embedding_bag(run.products, terms, run.starts, mode="sum")
     return out
 
 
@@ -98,8 +98,9 @@ def _weight_gradient(features: Tensor, grad: Tensor, neighbors: Tensor) -> Tenso
 def _weight_gradient_gathered(features: Tensor, grad: Tensor, neighbors: Tensor) -> Tensor:
     offsets, channels = neighbors.shape[1], features.shape[1]
     total = features.new_zeros(grad.shape[1], offsets * channels, dtype=sum_dtype(features))
+    products = products_for(features)
     for rows, block in gathered_blocks(features, neighbors):
-        total += product_of_columns(grad[rows], block.flatten(1))
+        total += products.of_columns(grad[rows], block.flatten(1))
     return total.t().to(features.dtype).reshape(offsets, channels, -1)
 
 
@@ -109,22 +110,21 @@ def _weight_gradient_pairs(features: Tensor, grad: Tensor, neighbors: Tensor) ->
     widest, _ = max_sizes(runs)
     left = scratch(Scratch.GATHERED, widest, features.shape[1], features)
     right = scratch(Scratch.GRADIENT, widest, grad.shape[1], grad)
-    # Each offset's matrix is written once where one run holds all pairs: zeros first would cost as much.
-    total = features.new_empty(shape, dtype=sum_dtype(features) if len(runs) > 1 else features.dtype)
-    seen = set[int]()
+    # Where one run holds all pairs, each offset's matrix is written once: zeros first would cost as much.
+    single, products = len(runs) == 1, products_for(features)
+    total = features.new_empty(shape) if single else features.new_zeros(shape, dtype=sum_dtype(features))
     for run in runs:
         for pairs in run.offsets:
             filled = left[: pairs.space], right[: pairs.space]
             _gather_padded(filled[0], features, pairs.sources)
             _gather_padded(filled[1], grad, pairs.targets)
-            share = product_of_columns(*filled)
-            if pairs.k in seen:
-                total[pairs.k] += share
+            if single:
+                products.of_columns_into(total[pairs.k], *filled)
             else:
-                total[pairs.k] = share
-            seen.add(pairs.k)
-    for k in set(range(len(total))) - seen:
-        total[k] = 0
+                total[pairs.k] += products.of_columns(*filled)
+        if single:
+            empty = set(range(len(total))) - {pairs.k for pairs in run.offsets}
+            total[sorted(empty)] = 0
     return total.to(features.dtype)
 
 
