@@ -182,7 +182,7 @@ def main() -> None:
     arguments = parse()
     torch.set_num_threads(1)
     config = load_config(arguments.config)
-    plan = pyramid_plan(build_model(config.model))
+    plan = pyramid_plan(build_model(config.model), torch.device("cpu"))
     versions = f"ffnet3d {__version__}, numpy {np.__version__}, scipy {scipy.__version__}"
     print(f"{versions}, torch {torch.__version__}\n{processor()}, {torch.get_num_threads()} thread used")
     print(f"config {arguments.config}, GridSample {GRID_SIZE} m, SphereCrop to {KEPT:.0%}")

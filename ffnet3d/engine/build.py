@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -47,8 +48,13 @@ def build_dataset(config: Config, part: str, **arguments: Any) -> SceneDataset:
     return dataset
 
 
-def pyramid_plan(network: nn.Module) -> PyramidPlan | None:
-    """The pyramid that the FFNet3D in `network` takes from a batch; None for other networks."""
+def pyramid_plan(network: nn.Module, device: torch.device) -> PyramidPlan | None:
+    """The pyramid that the loading processes make for the FFNet3D in `network`; None for other networks.
+
+    None for GPUs too: they build it from 12 bytes a point, where 900 would have to be brought to them.
+    """
+    if device.type != "cpu":
+        return None
     configs = {module.config for module in network.modules() if isinstance(module, FFNet3D)}
     plans = [PyramidPlan(config.stride, config.kernel_sizes()) for config in configs]
     return plans[0] if len(plans) == 1 else None

@@ -48,7 +48,7 @@ class Trainer:
         self.folder = RunFolder(Path(config.save_path))
         self.precision = choose_precision(config.enable_amp, config.amp_dtype, fabric.device.type)
         network = self.build_network()
-        plan = pyramid_plan(network)
+        plan = pyramid_plan(network, fabric.device)
         self.train_loader = build_train_loader(config, fabric, plan)
         self.val_loader = build_val_loader(config, fabric, plan) if config.evaluate else None
         self.state = self.build_state(network)

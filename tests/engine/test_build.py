@@ -25,6 +25,9 @@ NETWORK = {
 }
 
 
+CPU = torch.device("cpu")
+
+
 def segmentor() -> DefaultSegmentorV2:
     torch.manual_seed(0)
     return DefaultSegmentorV2(5, 4, FFNet3D(**NETWORK), [{"type": "CrossEntropyLoss"}])
@@ -44,22 +47,29 @@ def sample(seed: int) -> dict[str, Any]:
 
 def test_the_plan_is_the_network_s_own() -> None:
     network = segmentor()
-    plan = pyramid_plan(network)
+    plan = pyramid_plan(network, CPU)
     assert plan is not None
     assert plan.strides == (2, 4)
     assert plan.kernel_sizes == ({3, 5}, {3}, {3})
 
 
 def test_other_networks_have_no_plan() -> None:
-    assert pyramid_plan(nn.Linear(3, 4)) is None
-    assert pyramid_plan(nn.ModuleList([FFNet3D(**NETWORK), FFNet3D(**{**NETWORK, "stride": (2, 2)})])) is None
+    assert pyramid_plan(nn.Linear(3, 4), CPU) is None
+    assert (
+        pyramid_plan(nn.ModuleList([FFNet3D(**NETWORK), FFNet3D(**{**NETWORK, "stride": (2, 2)})]), CPU)
+        is None
+    )
+
+
+def test_a_gpu_makes_its_own_pyramid() -> None:
+    assert pyramid_plan(segmentor(), torch.device("cuda", 0)) is None
 
 
 @pytest.mark.parametrize("mix_prob", [0.0, 1.0])
 def test_the_loss_and_its_gradients_are_the_same(mix_prob: float) -> None:
     samples = [sample(seed) for seed in range(2)]
     results = []
-    for plan in (None, pyramid_plan(segmentor())):
+    for plan in (None, pyramid_plan(segmentor(), CPU)):
         network, batch = segmentor(), collate(samples, mix_prob, plan)
         assert ("pyramid" in batch) == (plan is not None)
         torch.manual_seed(1)
@@ -70,7 +80,7 @@ def test_the_loss_and_its_gradients_are_the_same(mix_prob: float) -> None:
 
 
 def test_the_pyramid_moves_with_its_batch() -> None:
-    batch = to_device(collate([sample(0)], plan=pyramid_plan(segmentor())), torch.device("meta"))
+    batch = to_device(collate([sample(0)], plan=pyramid_plan(segmentor(), CPU)), torch.device("meta"))
     assert isinstance(batch["pyramid"], Pyramid)
     assert batch["pyramid"].point_order.is_meta
     assert batch["feat"].is_meta
