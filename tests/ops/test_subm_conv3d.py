@@ -192,3 +192,20 @@ def test_inputs_that_do_not_fit(change: dict[str, Tensor], message: str) -> None
     inputs = {"features": torch.zeros(4, 6), "weight": torch.zeros(27, 6, 8), "bias": torch.zeros(8)}
     with pytest.raises(ValueError, match=message):
         subm_conv3d(**{**inputs, "neighbors": neighbors, **change})
+
+
+@pytest.mark.parametrize("cin", [32, 128])
+def test_lower_precision_products_where_the_user_allows_them(cin: int) -> None:
+    """PyTorch's own switch: float32 tensors may be multiplied in bfloat16 where the processor gains by it."""
+    grid = surface(300)
+    inputs = make_inputs(len(grid), 27, cin, 64, torch.float32)
+    expected = run("reference", [tensor.double() for tensor in inputs], table(grid, 3))
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        actual = run("torch", inputs, table(grid, 3))
+    finally:
+        torch.set_float32_matmul_precision(before)
+    for a, e in zip(actual, expected, strict=True):
+        assert a.dtype == torch.float32
+        assert_close(a, e, TOLERANCES[torch.bfloat16].forward)
