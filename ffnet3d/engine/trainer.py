@@ -26,6 +26,7 @@ from ffnet3d.engine.run_folder import RunFolder
 from ffnet3d.engine.seeding import seed_step
 from ffnet3d.engine.state import Schedule, TrainingState
 from ffnet3d.engine.sync_bn import convert_sync_batchnorm
+from ffnet3d.engine.tuning import tune_before
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -93,6 +94,7 @@ class Trainer:
         """Train all epochs that are still to do, each followed by an evaluation and a checkpoint."""
         schedule = self.state.schedule
         first, _ = schedule.position(self.state.step)
+        tune_before(self.fabric, self.state.network, self.train_loader, self.precision.dtype)
         for epoch in range(first, schedule.epochs):
             self.train_epoch(epoch)
             evaluation = self.evaluate(epoch)

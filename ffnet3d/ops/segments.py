@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ffnet3d.ops.derived import Derived
+
 REDUCTIONS = ("max", "mean", "sum")
 
 
@@ -70,6 +72,15 @@ def _check(values: Tensor, index: Tensor, num_segments: int, reduce: str) -> Non
         raise ValueError(f"index must be int64 [{len(values)}], got {index.dtype} {list(index.shape)}")
     if len(index) == 0 or torch.compiler.is_compiling():
         return
-    low, high = (int(bound) for bound in index.aminmax())
+    low, high = _bounds(index)
     if low < 0 or high >= num_segments:
         raise ValueError(f"index must lie in 0..{num_segments - 1}, got {low}..{high}")
+
+
+def _find_bounds(index: Tensor) -> tuple[int, int]:
+    low, high = index.aminmax()
+    return int(low), int(high)
+
+
+# Looking at them waits for a GPU, so that each index is looked at once, and none while a graph is recorded.
+_bounds = Derived(_find_bounds)

@@ -92,3 +92,16 @@ def test_inputs_that_do_not_fit(change: dict[str, object], message: str) -> None
     arguments = {"values": torch.zeros(4, 1), "index": torch.tensor([0, 0, 1, 2]), "num_segments": 3}
     with pytest.raises(ValueError, match=message):
         segment_reduce(**{**arguments, **change})
+
+
+def test_an_index_is_looked_at_once_until_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    aminmax = Tensor.aminmax
+    monkeypatch.setattr(Tensor, "aminmax", lambda index: looks.append(len(index)) or aminmax(index))
+    values, index = torch.randn(4, 3), torch.tensor([0, 1, 1, 2])
+    for _ in range(2):
+        segment_reduce(values, index, 3)
+    assert looks == [4]
+    index[0] = 3
+    with pytest.raises(ValueError, match=r"index must lie in 0\.\.2, got 1\.\.3"):
+        segment_reduce(values, index, 3)

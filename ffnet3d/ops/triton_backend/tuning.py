@@ -4,8 +4,8 @@ The key of a choice holds the number of rows to the next power of two, so that b
 measure again. The file lies in `$FFNET3D_CACHE`, else `$XDG_CACHE_HOME/ffnet3d`, else `~/.cache/ffnet3d`.
 
 Nothing is measured, and the default taken, where `torch.use_deterministic_algorithms(True)` asks for it (two
-configs differ in rounding, and the clock would choose between them), while a CUDA graph is recorded, and
-under Triton's interpreter.
+configs differ in rounding, and the clock would choose between them), and under Triton's interpreter. While
+a CUDA graph is recorded nothing can be measured, and what was found before is taken.
 """
 
 from __future__ import annotations
@@ -68,6 +68,11 @@ class Tuner:
             self.chosen[problem] = config
         return config
 
+    def known(self, problem: Problem, configs: Sequence[Config]) -> Config | None:
+        """The one of `configs` that was found before, by this process or another; nothing is measured."""
+        config = self.chosen.get(problem) or self._read().get(_key(problem))
+        return config if config in configs else None
+
     def _fastest(self, key: str, configs: Sequence[Config], run: Run) -> Config:
         times = {}
         for config in configs:
@@ -112,19 +117,17 @@ class Tuner:
 def choose(problem: Problem, run: Run) -> Config:
     """The config to run a problem with, on this machine."""
     configs = candidates(problem)
-    return _tuner().choose(problem, configs, run) if _may_measure(problem) else configs[0]
+    if problem.device == INTERPRETER or torch.are_deterministic_algorithms_enabled():
+        return configs[0]
+    if torch.cuda.is_current_stream_capturing():
+        return _tuner().known(problem, configs) or configs[0]
+    return _tuner().choose(problem, configs, run)
 
 
 @functools.cache
 def _tuner() -> Tuner:
     version = f"triton {triton.__version__}, ffnet3d {__version__}"
     return Tuner(cache_folder() / "triton_tiles.json", version, _milliseconds)
-
-
-def _may_measure(problem: Problem) -> bool:
-    if problem.device == INTERPRETER or torch.are_deterministic_algorithms_enabled():
-        return False
-    return not torch.cuda.is_current_stream_capturing()
 
 
 def _milliseconds(run: Callable[[], object]) -> float:

@@ -169,6 +169,20 @@ def test_nothing_is_measured_when_it_would_not_be_right(
     assert tuning.choose(PROBLEM, run) == CONFIGS[-1]
 
 
+def test_a_graph_is_recorded_with_the_tiles_that_were_found_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clock = Clock()
+    earlier = tuning.Tuner(tmp_path / "tiles.json", "1", clock)
+    fastest = earlier.choose(PROBLEM, CONFIGS, run)
+    fresh = tuning.Tuner(earlier.path, "1", clock)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    for tuner in (earlier, fresh):  # this process found it, or another did
+        monkeypatch.setattr(tuning, "_tuner", functools.partial(lambda known: known, tuner))
+        assert tuning.choose(PROBLEM, run) == fastest != CONFIGS[0]
+    assert len(clock.asked) == len(CONFIGS)
+
+
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_candidate_is_a_tile_that_triton_can_multiply(kind: str, precision: str) -> None:
