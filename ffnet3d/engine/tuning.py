@@ -59,7 +59,7 @@ def shapes_in(network: nn.Module, batch: Mapping[str, Any]) -> list[Shape]:
 
 def _shapes(backbone: FFNet3D, pyramid: Pyramid) -> Iterator[Shape]:
     counts = [level.num_voxels for level in pyramid.levels]
-    on_levels = [(backbone.stem, counts[0])]
+    on_levels: list[tuple[nn.Module, int]] = [(backbone.stem, counts[0])]
     on_levels += [*zip(backbone.encoder, counts, strict=True), *zip(backbone.decoder, counts, strict=False)]
     for part, count in on_levels:
         for module in part.modules():
