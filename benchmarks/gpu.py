@@ -33,6 +33,7 @@ from gpu_parts.report import Results, table
 from gpu_parts.training import training
 
 from ffnet3d.ops import available_backends
+from ffnet3d.ops.triton_library import triton_is_interpreted
 
 Part = Callable[[Bench, Case, Precision, str], None]
 PARTS: dict[str, Part] = {
@@ -88,6 +89,7 @@ def plan(arguments: argparse.Namespace) -> list[Job]:
 def run(bench: Bench, job: Job) -> None:
     """Do a job; what it raises is a result too: the others go on."""
     if job.precision is not None and (job.backend, job.precision.name) in bench.failed:
+        print(f"{job}: left out, see above", flush=True)
         return
     print(f"{job}", flush=True)
     try:
@@ -170,7 +172,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dry-run", action="store_true", help="on a CPU, to test the program")
     arguments = parser.parse_args()
     if arguments.dry_run:
-        arguments.sizes, arguments.batches = [300], [1, 2]
+        slow = triton_is_interpreted() and "triton" in arguments.backends
+        arguments.sizes, arguments.batches = ([40], [1]) if slow else ([300], [1, 2])
         arguments.precisions = [name for name in arguments.precisions if name in ("bf16", "fp32")]
     elif not torch.cuda.is_available():
         parser.error("no CUDA device is usable here; --dry-run tests the program on a CPU")
