@@ -14,7 +14,9 @@ from ffnet3d.ops.autocast import cast_for_autocast
 from ffnet3d.ops.products import linear_product, products_for, takes_onednn_linear
 
 Parameters = tuple[Tensor, Tensor | None]
-HIDDEN_BYTES = 8 * 2**20  # of a block of hidden features: it stays in a CPU's cache
+# Of a block of hidden features: it stays in a CPU's cache; a GPU wants few large launches instead.
+HIDDEN_BYTES = 8 * 2**20
+HIDDEN_BYTES_GPU = 256 * 2**20
 
 
 def linear(features: Tensor, weight: Tensor, bias: Tensor | None, activation: str = "none") -> Tensor:
@@ -42,7 +44,8 @@ def feed_forward(features: Tensor, expand: Parameters, contract: Parameters, act
         return linear(linear(features, *expand, activation), *contract)
     features, *_ = cast = cast_for_autocast(features, *expand)
     expand, contract = cast[1:], cast_for_autocast(features, *contract)[1:]
-    step = max(1, HIDDEN_BYTES // (len(expand[0]) * features.element_size()))
+    limit = HIDDEN_BYTES if features.device.type == "cpu" else HIDDEN_BYTES_GPU
+    step = max(1, limit // (len(expand[0]) * features.element_size()))
     out = features.new_empty(len(features), len(contract[0]))
     for start in range(0, len(features), step):
         rows = slice(start, start + step)
