@@ -1,7 +1,7 @@
 """FFNet for 3D: pure convolutional segmentation of point clouds (arXiv 2406.02021).
 
-`create_model(name)` builds a preset, `save_pretrained` and `from_pretrained` write and read shared weights.
-They, and `FFNet3D`, are imported on first use, so that `import ffnet3d` itself is quick.
+`create_model(name)` builds a preset, `save_pretrained` and `from_pretrained` write and read shared weights,
+`fuse` makes a copy that predicts faster. They, and `FFNet3D`, are imported on first use, so that `import ffnet3d` itself is quick.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ffnet3d.version import __version__
 
 if TYPE_CHECKING:
-    from ffnet3d.models import FFNet3D, create_model, from_pretrained, save_pretrained
+    from ffnet3d.models import FFNet3D, create_model, from_pretrained, fuse, save_pretrained
 
-__all__ = ["FFNet3D", "__version__", "create_model", "from_pretrained", "save_pretrained"]
+__all__ = ["FFNet3D", "__version__", "create_model", "from_pretrained", "fuse", "save_pretrained"]
 
 
 def __getattr__(name: str) -> Any:
