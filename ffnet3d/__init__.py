@@ -1,7 +1,8 @@
 """FFNet for 3D: pure convolutional segmentation of point clouds (arXiv 2406.02021).
 
 `create_model(name)` builds a preset, `save_pretrained` and `from_pretrained` write and read shared weights,
-`fuse` makes a copy that predicts faster. They, and `FFNet3D`, are imported on first use, so that `import ffnet3d` itself is quick.
+`fuse` makes a copy that predicts faster. They, and `FFNet3D`, are imported on first use, so that
+`import ffnet3d` itself is quick.
 """
 
 from __future__ import annotations
