@@ -17,8 +17,10 @@ AREAS = 6  # of the demo rooms
 GAP = 2  # empty voxels between two rooms
 
 
-def furnished_rooms(num_voxels: int, seed: int = 0) -> Tensor:
+def furnished_rooms(num_voxels: int, seed: int = 0, first_room: int = 0) -> Tensor:
     """Exactly `num_voxels` distinct voxels int64 [V, 3] of 4 cm, in random order: rooms in a row along x.
+
+    `seed` draws the order, and another `first_room` (0 or more) gives another scene.
 
     At 4 cm the demo rooms' 3 cm sampling is closed: about 10 of the 27 cells around a voxel are occupied on
     the finest level and 13 to 15 on the coarser ones, as in scans voxelised at 2 cm.
@@ -26,7 +28,7 @@ def furnished_rooms(num_voxels: int, seed: int = 0) -> Tensor:
     rooms: list[NDArray[np.int64]] = []
     shift = total = 0
     while total < num_voxels:
-        room = _room(len(rooms)) + np.array([shift, 0, 0])
+        room = _room(first_room + len(rooms)) + np.array([shift, 0, 0])
         rooms.append(room)
         shift, total = int(room[:, 0].max()) + GAP, total + len(room)
     voxels = np.concatenate(rooms)
