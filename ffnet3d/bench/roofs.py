@@ -62,7 +62,7 @@ def product_roof(dtype: str, library: str, shape: tuple[int, int, int], repeats:
 
 
 def copy_rate(size: int, repeats: int) -> float:
-    """Bytes a second that a copy of `size` bytes reads and writes; small ones are copied many times a call."""
+    """Bytes a second that a copy of `size` bytes reads and writes; a small one is made many times a call."""
     source = torch.ones(size // 4)
     target = torch.empty_like(source)
     rounds = max(1, 2**26 // size)
