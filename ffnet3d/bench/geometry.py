@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ffnet3d.bench.measure import Timing, in_own_process, peak_bytes, seconds_of
+from ffnet3d.bench.measure import Timing, in_own_process, peak_bytes, restart_peak, seconds_of
 from ffnet3d.bench.scenes import Rooms, Scene
 from ffnet3d.voxels import Pyramid, build_pyramid
 
@@ -48,7 +48,7 @@ def build_all(
     torch.set_num_threads(threads)
     small, *others = warmup
     pyramid_of(small)
-    base = peak_bytes()
+    base = restart_peak()
     for cloud in others:
         pyramid_of(cloud)
     seconds = [seconds_of(lambda cloud=cloud: pyramid_of(cloud)) for cloud in timed]  # type: ignore[misc]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import multiprocessing
 import os
 import platform
@@ -21,6 +23,7 @@ from ffnet3d.engine.environment import installed_version
 from ffnet3d.version import __version__
 
 T = TypeVar("T")
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")  # of Linux
 PACKAGES = ("torch", "numpy", "spconv", "ocnn")
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # names in /proc/cpuinfo that decide speed
 
@@ -67,15 +70,32 @@ def in_own_process(function: Callable[..., T], *arguments: object) -> T:
 
 
 def peak_bytes() -> int:
-    """The largest resident size of this process so far.
+    """The largest resident size of this process so far, or since `restart_peak`.
 
     On Linux from /proc: `getrusage` there also counts what the process that started this one had.
     """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        return 1024 * int(status.read_text().partition("VmHWM:")[2].split()[0])
+    if STATUS.is_file():
+        return _status("VmHWM")
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def restart_peak() -> int:
+    """Give freed memory back, let `peak_bytes` start anew, and return what this process holds now.
+
+    Only Linux can do so; elsewhere the peak so far is returned, and stays.
+    """
+    if not STATUS.is_file():
+        return peak_bytes()
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+    CLEAR.write_text("5")
+    return _status("VmRSS")
+
+
+def _status(key: str) -> int:
+    return 1024 * int(STATUS.read_text().partition(f"{key}:")[2].split()[0])
 
 
 def memory_bytes() -> int:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ffnet3d.bench.measure import Timing, in_own_process, peak_bytes
+from ffnet3d.bench.measure import Timing, in_own_process, peak_bytes, restart_peak
 from ffnet3d.bench.scenes import Rooms, Scene, as_batch
 from ffnet3d.models.fuse import fuse
 from ffnet3d.models.network import FFNet3D
@@ -60,8 +60,8 @@ class NetworkRow:
     total: Timing  # seconds of a scene, geometry included
     pyramid: Timing  # seconds of the geometry alone
     per_voxel: Timing  # seconds of a scene over its voxels
-    base_bytes: int  # peak resident size before the first full scene: libraries, weights, optimizer
-    peak_bytes: int  # and after the last
+    base_bytes: int  # resident before the first full scene: libraries, weights, optimizer
+    peak_bytes: int  # resident at most from then on
 
     @property
     def bytes_per_voxel(self) -> float:
@@ -107,7 +107,7 @@ def run_scenes(
     step = training_step(model, work) if work.training else evaluation(model, work)
     small, *others = warmup
     run_scene(step, backbone, small)
-    base = peak_bytes()
+    base = restart_peak()
     for cloud in others:
         run_scene(step, backbone, cloud)
     seconds = [run_scene(step, backbone, cloud) for cloud in timed]
