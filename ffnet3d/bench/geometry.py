@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ffnet3d.bench.measure import Timing, in_own_process, peak_bytes, restart_peak, seconds_of
 from ffnet3d.bench.scenes import Rooms, Scene
+from ffnet3d.engine.memory import keep_freed_memory
 from ffnet3d.voxels import Pyramid, build_pyramid
 
 SMALL = Rooms(2000)  # loads libraries before memory is counted
@@ -45,6 +46,7 @@ def build_all(
     threads: int, warmup: Sequence[NDArray[np.int64]], timed: Sequence[NDArray[np.int64]]
 ) -> tuple[list[float], int]:
     """What the process does: seconds of each timed cloud [V, 3], and the bytes that its peak grew by."""
+    keep_freed_memory()  # as training and testing do
     torch.set_num_threads(threads)
     small, *others = warmup
     pyramid_of(small)

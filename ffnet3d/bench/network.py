@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ffnet3d.bench.measure import Timing, in_own_process, peak_bytes, restart_peak
 from ffnet3d.bench.scenes import Rooms, Scene, as_batch
+from ffnet3d.engine.memory import keep_freed_memory
 from ffnet3d.models.fuse import fuse
 from ffnet3d.models.network import FFNet3D
 from ffnet3d.models.presets import create_model
@@ -99,6 +100,7 @@ def run_scenes(
 
     The clouds hold voxels [V, 3]; memory is counted from the second cloud of the warm-up on.
     """
+    keep_freed_memory()  # as training and testing do
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     model = create_model(preset, IN_CHANNELS, NUM_CLASSES)

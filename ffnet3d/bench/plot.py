@@ -33,7 +33,7 @@ def draw_networks(axes: Any, results: Results) -> None:
         axes.errorbar(voxels, middle, yerr=[below, above], marker="o", capsize=3, label=work)
     axes.set(xlabel="voxels of a scene", ylabel="ms per 1,000 voxels", title="Whole network, new scenes")
     if results.networks:
-        axes.set(xscale="log", yscale="log")
+        axes.set(xscale="log", ylim=(0, None))
         axes.legend(fontsize=8)
 
 
@@ -51,5 +51,5 @@ def draw_convolutions(axes: Any, results: Results) -> None:
         axes.axhline(roof, color=bars[0].get_facecolor(), linestyle="--", label=f"{dtype} GEMM roof")
     names = list(dict.fromkeys(f"L{row.place.level}\n{row.place.channels}" for row in forward))
     axes.set_xticks(range(len(names)), names)
-    axes.set(yscale="log", xlabel="level and channels")
+    axes.set(xlabel="level and channels")
     axes.legend(fontsize=8)

@@ -27,6 +27,7 @@ from ffnet3d.bench.results import Results
 from ffnet3d.bench.roofs import measure_roofs
 from ffnet3d.bench.scenes import RealScene, Rooms, Scene
 from ffnet3d.data.scene import read_scene
+from ffnet3d.engine.memory import keep_freed_memory
 from ffnet3d.models.config import FFNet3DConfig
 from ffnet3d.models.presets import PRESETS, model_config
 from ffnet3d.registry import nearest
@@ -146,7 +147,7 @@ def measure(request: BenchRequest, announce: Announce) -> Results:
         command=request.command(),
         preset=request.preset,
         repeats=request.repeats,
-        keeps_freed_memory=False,
+        keeps_freed_memory=keep_freed_memory(),
     )
     if "convolution" in request.subjects:
         results = with_convolutions(results, request, announce)
