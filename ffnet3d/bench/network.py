@@ -1,7 +1,8 @@
 """The whole network: evaluation and training steps with their geometry, on scenes that it sees once each.
 
 A user's every scene is new: new tensors, new tables, and shapes for which kernels may have to be compiled. So
-the network warms up on one scene, and each of the others is timed once. Each work has a process of its own.
+the network warms up on one scene, and each of the others is timed once. Then the first of these comes again,
+to show the difference. Each work has a process of its own.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class NetworkRow:
     total: Timing  # seconds of a scene, geometry included
     pyramid: Timing  # seconds of the geometry alone
     per_voxel: Timing  # seconds of a scene over its voxels
+    again: float  # seconds a voxel of the first scene when it came again: shapes and code paths known
     base_bytes: int  # resident before the first full scene: libraries, weights, optimizer
     peak_bytes: int  # resident at most from then on
 
@@ -77,6 +79,7 @@ def measure_network(work: Work, scene: Scene, preset: str, threads: int, repeats
         run_scenes, work, preset, threads, [SMALL.voxels(0), clouds[-1]], clouds[:-1]
     )
     counts = [len(cloud) for cloud in clouds[:-1]]
+    *seconds, (again, _) = seconds
     return NetworkRow(
         work=work.name,
         scene=scene.name,
@@ -84,6 +87,7 @@ def measure_network(work: Work, scene: Scene, preset: str, threads: int, repeats
         total=Timing.of([total for total, _ in seconds]),
         pyramid=Timing.of([pyramid for _, pyramid in seconds]),
         per_voxel=Timing.of([total / count for (total, _), count in zip(seconds, counts, strict=True)]),
+        again=again / counts[0],
         base_bytes=base,
         peak_bytes=peak,
     )
@@ -96,9 +100,10 @@ def run_scenes(
     warmup: Sequence[NDArray[np.int64]],
     timed: Sequence[NDArray[np.int64]],
 ) -> tuple[list[tuple[float, float]], int, int]:
-    """What the process does: (seconds of each timed cloud, and of its pyramid), peak bytes before and after.
+    """What the process does: seconds of each scene and of its pyramid, bytes before, and at the peak after.
 
-    The clouds hold voxels [V, 3]; memory is counted from the second cloud of the warm-up on.
+    The clouds hold voxels [V, 3]. At the end the first one of those timed comes again, so that there is one
+    result more. Memory is counted from the second cloud of the warm-up on.
     """
     keep_freed_memory()  # as training and testing do
     torch.set_num_threads(threads)
@@ -112,7 +117,7 @@ def run_scenes(
     base = restart_peak()
     for cloud in others:
         run_scene(step, backbone, cloud)
-    seconds = [run_scene(step, backbone, cloud) for cloud in timed]
+    seconds = [run_scene(step, backbone, cloud) for cloud in (*timed, timed[0])]
     return seconds, base, peak_bytes()
 
 

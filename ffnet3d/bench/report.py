@@ -171,21 +171,31 @@ def network_table(rows: list[NetworkRow]) -> str:
             f"{row.work}; {row.scene}",
             spread(row.total),
             spread(row.per_voxel, 1e6),
+            number(1e6 * row.again),
             percent(row.pyramid.median / row.total.median),
             f"{row.peak_bytes / 1e9:.2f}",
             f"{row.bytes_per_voxel:,.0f}",
         ]
         for row in rows
     ]
-    header = ["work; scene", "ms", "ms per 1,000 voxels", "pyramid", "peak GB", "bytes per voxel"]
+    header = [
+        "work; scene",
+        "ms",
+        "ms per 1,000 voxels",
+        "seen again",
+        "pyramid",
+        "peak GB",
+        "bytes per voxel",
+    ]
     return table(header, cells)
 
 
 def verdicts(rows: list[NetworkRow]) -> str:
     """For each work: is the time per voxel flat, and what does one more voxel cost in memory?"""
     lines = [
-        "Every scene is a new one; the geometry is included. Bytes per voxel: what the scenes added to the "
-        "resident size at its peak, over their voxels."
+        "Every scene is a new one; the geometry is included. Seen again: the same for a scene that had been "
+        "there before. Bytes per voxel: what the scenes added to the resident size at its peak, over the "
+        "voxels of one."
     ]
     sentences = []
     for work in dict.fromkeys(row.work for row in rows):

@@ -48,15 +48,6 @@ def test_the_peak_is_that_of_the_work_alone() -> None:
     assert 120 * 2**20 < peak - before < 160 * 2**20
 
 
-def raise_it() -> None:
-    raise ValueError("said in the other process")
-
-
-def test_errors_of_the_other_process_are_raised_here() -> None:
-    with pytest.raises(ValueError, match="said in the other process"):
-        in_own_process(raise_it)
-
-
 def test_the_machine_is_described() -> None:
     machine = describe_machine()
     assert machine.threads == torch.get_num_threads()
