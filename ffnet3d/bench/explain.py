@@ -40,18 +40,17 @@ def bound_of(row: ConvolutionRow, roofs: Roofs) -> Bound:
 
 
 def explain(row: ConvolutionRow, roofs: Roofs) -> str:
-    """One sentence: which roof, how much of it, and where the rest goes, the largest loss first."""
+    """One sentence: which roof, how much of it, and where the rest goes, the largest loss first (it alone, if all are small)."""
     bound = bound_of(row, roofs)
-    losses = sorted(
-        (factor, text)
-        for factor, text in (
+    factors = sorted(
+        (
             (bound.products, f"{percent(1 - bound.products)} of the time is not products: {_outside(row)}"),
             (bound.present, f"{percent(1 - bound.present)} of the multiplied work is zeros, {_zeros(row)}"),
             (bound.rate, f"the products, {_shape(row)}, reach {percent(bound.rate)} of the roof"),
         )
-        if factor < ENOUGH
     )
-    reasons = "; ".join(text for _, text in losses) or "nothing in particular is lost"
+    losses = [text for factor, text in factors if factor < ENOUGH] or [factors[0][1]]
+    reasons = "; ".join(losses)
     fractions = f"{percent(bound.of_products)} of the GEMM roof, {percent(bound.of_memory)} of the memory's"
     return f"{fractions}. {reasons[0].upper()}{reasons[1:]}."
 

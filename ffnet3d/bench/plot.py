@@ -33,8 +33,11 @@ def draw_networks(axes: Any, results: Results) -> None:
         axes.errorbar(voxels, middle, yerr=[below, above], marker="o", capsize=3, label=work)
     axes.set(xlabel="voxels of a scene", ylabel="ms per 1,000 voxels", title="Whole network, new scenes")
     if results.networks:
-        axes.set(xscale="log", ylim=(0, None))
-        axes.legend(fontsize=8)
+        sizes = sorted({row.voxels for row in results.networks})
+        axes.set(xscale="log", ylim=(0, 1.35 * axes.get_ylim()[1]))
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.minorticks_off()
+        axes.legend(fontsize=8, ncols=2, loc="upper right")
 
 
 def draw_convolutions(axes: Any, results: Results) -> None:
@@ -52,4 +55,4 @@ def draw_convolutions(axes: Any, results: Results) -> None:
     names = list(dict.fromkeys(f"L{row.place.level}\n{row.place.channels}" for row in forward))
     axes.set_xticks(range(len(names)), names)
     axes.set(xlabel="level and channels")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, ncols=2, loc="upper right")

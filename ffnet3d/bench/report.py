@@ -208,8 +208,9 @@ def verdicts(rows: list[NetworkRow]) -> str:
 def verdict(rows: list[NetworkRow]) -> str:
     """One sentence over the sizes of one work."""
     ratio, sizes = ratio_of_sizes(rows), [row.voxels for row in rows]
+    added = ", then ".join(f"{more:,.0f}" for more in marginal_bytes(rows))
     flat = "flat within 25 %" if ratio <= FLAT else "not flat within 25 %"
     return (
         f"from {min(sizes):,} to {max(sizes):,} voxels the time per voxel varies by a factor of {ratio:.2f} "
-        f"({flat}); one more voxel adds {marginal_bytes(rows):,.0f} bytes to the peak."
+        f"({flat}); one more voxel adds {added} bytes to the peak."
     )

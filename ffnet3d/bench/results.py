@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from ffnet3d.bench.convolution import ConvolutionRow, PeerRow
@@ -41,7 +42,11 @@ def ratio_of_sizes(rows: Sequence[NetworkRow]) -> float:
     return max(times) / min(times)
 
 
-def marginal_bytes(rows: Sequence[NetworkRow]) -> float:
-    """Bytes that one more voxel adds to the peak, between the smallest and the largest of rows."""
-    small, large = min(rows, key=lambda row: row.voxels), max(rows, key=lambda row: row.voxels)
-    return (large.peak_bytes - small.peak_bytes) / (large.voxels - small.voxels)
+def marginal_bytes(rows: Sequence[NetworkRow]) -> list[float]:
+    """Bytes that one more voxel adds to the peak, from each size to the next: alike where memory is linear."""
+    ordered = sorted(rows, key=lambda row: row.voxels)
+    return [
+        (large.peak_bytes - small.peak_bytes) / (large.voxels - small.voxels)
+        for small, large in pairwise(ordered)
+        if large.voxels > small.voxels
+    ]
