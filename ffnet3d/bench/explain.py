@@ -40,7 +40,7 @@ def bound_of(row: ConvolutionRow, roofs: Roofs) -> Bound:
 
 
 def explain(row: ConvolutionRow, roofs: Roofs) -> str:
-    """One sentence: which roof, how much of it, and where the rest goes, the largest loss first (it alone, if all are small)."""
+    """How much of either roof is reached, and where the rest goes: the largest loss, then others."""
     bound = bound_of(row, roofs)
     factors = sorted(
         (

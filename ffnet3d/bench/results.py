@@ -43,7 +43,7 @@ def ratio_of_sizes(rows: Sequence[NetworkRow]) -> float:
 
 
 def marginal_bytes(rows: Sequence[NetworkRow]) -> list[float]:
-    """Bytes that one more voxel adds to the peak, from each size to the next: alike where memory is linear."""
+    """Bytes that one more voxel adds to the peak, from each size to the next; linear memory: all alike."""
     ordered = sorted(rows, key=lambda row: row.voxels)
     return [
         (large.peak_bytes - small.peak_bytes) / (large.voxels - small.voxels)

@@ -26,9 +26,9 @@ ROOFS = Roofs(
         ProductRoof(dtype, library, flops, (1024, 1024, 1024))
         for dtype, library, flops in (
             ("fp32", "torch.mm", 1e11),
-            ("fp32", "product", 2e11),
+            ("fp32", "ours", 2e11),
             ("bf16", "torch.mm", 4e11),
-            ("bf16", "product", 4e11),
+            ("bf16", "ours", 4e11),
         )
     ),
     cached=1e11,

@@ -47,7 +47,7 @@ def test_the_report_has_versions_and_every_row() -> None:
         "Abacus 9, 4 cores, 2 threads, 8 GiB; avx2; PyTorch's kernels: AVX2.",
         "ffnet3d 0.1.0, torch 2.13.0, spconv not installed, Python 3.11.7, Linux.",
         "The C library keeps freed memory.",
-        "| product, fp32, product                 | 200 GFLOP/s |",
+        "| product, fp32, ours                    | 200 GFLOP/s |",
         "| copy in memory, read + written         |     20 GB/s |",
         "| level 0, 32 channels, fp32, forward         |  1,000 |       10.0 | 10.0 (9.00–11.0) |     20.0 |",
         "| level 0, 32 channels, fp32, weight gradient |  1,000 |       10.0 | 10.0 (9.00–11.0) |          |",
