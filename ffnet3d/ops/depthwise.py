@@ -33,16 +33,17 @@ def _backward(
 
 def _convolve(features: Tensor, weight: Tensor, neighbors: Tensor) -> Tensor:
     out = torch.empty_like(features, memory_format=torch.contiguous_format)
-    for rows, block in gathered_blocks(features, neighbors):
-        torch.sum(block.mul_(weight), dim=1, out=out[rows])
+    for piece, block in gathered_blocks(features, neighbors):
+        torch.sum(block.mul_(weight), dim=1, out=out[piece.rows])
     return out
 
 
 def _weight_gradient(features: Tensor, grad: Tensor, neighbors: Tensor) -> Tensor:
     total_dtype = torch.promote_types(features.dtype, torch.float32)
     total = features.new_zeros(neighbors.shape[1], features.shape[1], dtype=total_dtype)
-    for rows, block in gathered_blocks(features, neighbors):
-        total += block.mul_(grad[rows].unsqueeze(1)).sum(dim=0, dtype=total_dtype)
+    for piece, block in gathered_blocks(features, neighbors):
+        block[: piece.done].zero_()  # they count once
+        total += block.mul_(grad[piece.rows].unsqueeze(1)).sum(dim=0, dtype=total_dtype)
     return total.to(features.dtype)
 
 

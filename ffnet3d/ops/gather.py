@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ffnet3d.ops.shapes import Piece, pieces
 from ffnet3d.ops.workspace import Scratch, scratch
 
 # A block stays in a CPU's cache from the gather to the product. A GPU wants few large launches instead.
@@ -22,11 +23,11 @@ def with_zero_row(features: Tensor) -> Tensor:
     return padded
 
 
-def gathered_blocks(features: Tensor, neighbors: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Yield `(rows, block [len(rows), K, C])`: the features of all neighbours of a run of rows.
+def gathered_blocks(features: Tensor, neighbors: Tensor) -> Iterator[tuple[Piece, Tensor]]:
+    """Yield `(piece, block [rows, K, C])`: the features of all neighbours of a run of rows.
 
-    Every block lies in the same buffer of bounded size: it may be overwritten, and is lost when the next one
-    is asked for.
+    The last piece may overlap the one before it. Every block lies in the same buffer of bounded size: it may
+    be overwritten, and is lost when the next one is asked for.
     """
     count, offsets = neighbors.shape
     channels = features.shape[1]
@@ -34,8 +35,7 @@ def gathered_blocks(features: Tensor, neighbors: Tensor) -> Iterator[tuple[slice
     step = max(1, min(count, limit // (offsets * channels * features.element_size())))
     buffer = scratch(Scratch.GATHERED, step * offsets, channels, features)
     padded = with_zero_row(features)
-    for start in range(0, count, step):
-        rows = slice(start, min(start + step, count))
-        index = neighbors[rows].reshape(-1)
+    for piece in pieces(count, step):
+        index = neighbors[piece.rows].reshape(-1)
         block = torch.index_select(padded, 0, index, out=buffer[: len(index)])
-        yield rows, block.view(-1, offsets, channels)
+        yield piece, block.view(-1, offsets, channels)

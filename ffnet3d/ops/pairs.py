@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ffnet3d.ops.derived import Derived
+from ffnet3d.ops.shapes import rounded_up
 
 LEAST_ROWS = 1024  # of a run
-FEWEST = 64  # rows of a product
 
 
 @dataclass(frozen=True)
@@ -115,15 +115,3 @@ def _places_by_row(
 def max_sizes(runs: Sequence[PairRun]) -> tuple[int, int]:
     """The largest number of rows that the products of one offset, and of one run, need."""
     return max((run.widest for run in runs), default=0), max((run.space for run in runs), default=0)
-
-
-def rounded_up(count: int) -> int:
-    """A number of at least `count` rows, one of 16 in each octave.
-
-    oneDNN compiles a product for each shape that it has not seen, in up to a few milliseconds; each scene has
-    pair counts of its own, and must not bring new shapes.
-    """
-    if count <= FEWEST:
-        return FEWEST if count else 0
-    step = 1 << (count - 1).bit_length() - 5
-    return -(-count // step) * step

@@ -66,8 +66,8 @@ def gathers(features: Tensor, up_to: Mapping[int, int]) -> bool:
 def _convolve_gathered(features: Tensor, matrices: Sequence[Tensor], neighbors: Tensor) -> Tensor:
     stacked = torch.cat(list(matrices))  # [K * Cin, Cout]
     out, products = features.new_empty(len(features), stacked.shape[1]), products_for(features)
-    for rows, block in gathered_blocks(features, neighbors):
-        products.into(out[rows], block.flatten(1), stacked)
+    for piece, block in gathered_blocks(features, neighbors):
+        products.into(out[piece.rows], block.flatten(1), stacked)
     return out
 
 
@@ -99,8 +99,9 @@ def _weight_gradient_gathered(features: Tensor, grad: Tensor, neighbors: Tensor)
     offsets, channels = neighbors.shape[1], features.shape[1]
     total = features.new_zeros(grad.shape[1], offsets * channels, dtype=sum_dtype(features))
     products = products_for(features)
-    for rows, block in gathered_blocks(features, neighbors):
-        total += products.of_columns(grad[rows], block.flatten(1))
+    for piece, block in gathered_blocks(features, neighbors):
+        block[: piece.done].zero_()  # they count once
+        total += products.of_columns(grad[piece.rows], block.flatten(1))
     return total.t().to(features.dtype).reshape(offsets, channels, -1)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from ops.clouds import surface, table
 
-from ffnet3d.ops.pairs import PairRuns, pair_run, rounded_up
+from ffnet3d.ops.pairs import PairRuns, pair_run
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
@@ -32,13 +30,6 @@ def test_each_entry_once_and_its_product_where_it_is_said(count: int, kernel_siz
             assert [products[place] for place in places] == [(row, k) for k in present]
         assert len(run.products) == len(products) == int((neighbors[rows] < count).sum())
         assert all(place < run.space for place in products)
-
-
-@given(st.integers(0, 10**7), st.integers(0, 1000))
-def test_few_shapes_little_waste(count: int, more: int) -> None:
-    rounded = rounded_up(count)
-    assert count <= rounded <= max(64 if count else 0, 1.0625 * count)
-    assert rounded_up(rounded) == rounded <= rounded_up(count + more)
 
 
 def test_runs_cover_the_table_within_the_rows_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
