@@ -166,11 +166,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--precisions", type=names(kinds), default="bf16,fp16,tf32,fp32")
     parser.add_argument("--backends", type=names(), default=BACKENDS)
     parser.add_argument("--parts", type=names(parts), default=DEFAULT_PARTS, help=f"of {', '.join(parts)}")
-    parser.add_argument("--out", type=Path, default=Path("exp/gpu"), help="folder of gpu.json and gpu.md")
+    parser.add_argument(
+        "--out", type=Path, default=None, help="folder of gpu.json and gpu.md; default exp/gpu"
+    )
     parser.add_argument("--minutes", type=float, default=8.0, help="no further measurement is begun then")
     parser.add_argument("--most-voxels", type=int, default=2_000_000, help="of a batch")
     parser.add_argument("--dry-run", action="store_true", help="on a CPU, to test the program")
     arguments = parser.parse_args()
+    # A dry run leaves the results of a real one alone.
+    arguments.out = arguments.out or Path("exp/gpu-dry-run" if arguments.dry_run else "exp/gpu")
     if arguments.dry_run:
         slow = triton_is_interpreted() and "triton" in arguments.backends
         arguments.sizes, arguments.batches = ([40], [1]) if slow else ([300], [1, 2])

@@ -20,7 +20,6 @@ def write_results(results: Results, folder: Path) -> list[Path]:
     Of a performance.md that is there, only what stands between its two markers is replaced; ValueError where
     it lacks them.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     data, picture, page = (folder / f"{NAME}.{suffix}" for suffix in ("json", "png", "md"))
     check_page(folder)
     text = page.read_text(encoding="utf-8") if page.is_file() else f"# Performance\n\n{BEGIN}\n{END}\n"
@@ -34,7 +33,11 @@ def write_results(results: Results, folder: Path) -> list[Path]:
 
 
 def check_page(folder: Path) -> None:
-    """ValueError where a performance.md is there that has no place for the measured section."""
+    """Make the folder; ValueError where it cannot be, or its performance.md has no place for the figures."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--out {folder} cannot be made ({error.strerror}): name another folder") from error
     page = folder / f"{NAME}.md"
     text = page.read_text(encoding="utf-8") if page.is_file() else BEGIN + END
     if text.find(BEGIN) < 0 or text.find(END) < text.find(BEGIN):

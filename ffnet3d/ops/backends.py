@@ -139,7 +139,8 @@ def resolve_backend(name: str = "auto", device_type: str = "cpu") -> Backend:
         raise ValueError(f"no backend can run on {device_type!r}: {available_backends()}")
     backend = find_backend(name)
     if reason := _obstacle(backend, device_type):
-        raise ValueError(f"backend {name!r} cannot run here: {reason}; take 'auto', or one of {_known()}")
+        usable = ", ".join(other.name for other in BACKENDS if not _obstacle(other, device_type))
+        raise ValueError(f"backend {name!r} cannot run here: {reason}; take 'auto', or one of {usable}")
     return backend
 
 

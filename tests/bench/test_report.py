@@ -10,7 +10,7 @@ import pytest
 from bench.made_up import RESULTS, ROOFS, convolution, network, timing
 
 from ffnet3d.bench.explain import bound_of, explain
-from ffnet3d.bench.page import BEGIN, END, write_results
+from ffnet3d.bench.page import BEGIN, END, check_page, write_results
 from ffnet3d.bench.profile import Parts
 from ffnet3d.bench.report import report
 from ffnet3d.bench.results import marginal_bytes, ratio_of_sizes
@@ -118,3 +118,11 @@ def test_a_page_without_markers_is_left_alone(tmp_path: Path) -> None:
         write_results(RESULTS, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["performance.md"]
     assert page.read_text() == "My own words.\n"
+
+
+def test_a_folder_that_cannot_be_made_is_refused_first(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        ValueError, match=r"--out .*file/page cannot be made \(Not a directory\): name another"
+    ):
+        check_page(tmp_path / "file" / "page")
