@@ -17,6 +17,7 @@ from ffnet3d.models.layers import (
     block_activation,
     frozen_statistics,
 )
+from ffnet3d.models.pdnorm import MakeNorm, Prompt, normalize
 from ffnet3d.ops import feed_forward
 from ffnet3d.voxels import Level
 
@@ -95,41 +96,46 @@ class Block(nn.Module):
         drop_path_per: str = "point",
         recompute: bool = False,
         backend: str = "auto",
+        make_norm: MakeNorm = nn.LayerNorm,
     ) -> None:
         super().__init__()
         self.kernel_size = kernel_size
         self.recompute = recompute
-        self.norm1 = nn.LayerNorm(channels)
+        self.norm1 = make_norm(channels)
         self.token_mixer = TokenMixer(channels, kernel_size, use_gelu, backend)
-        self.norm2 = nn.LayerNorm(channels)
+        self.norm2 = make_norm(channels)
         self.channel_mixer = ChannelMixer(channels, kernel_size, mlp_ratio, use_gelu, proj_drop, backend)
         self.drop_path = DropPath(drop_path, drop_path_per)
 
-    def forward(self, features: Tensor, level: Level) -> Tensor:
+    def forward(self, features: Tensor, level: Level, prompt: Prompt | None = None) -> Tensor:
         """Features [V, C] of a level's voxels -> features [V, C]."""
-        table = level.neighbors[self.kernel_size]
-        features = residual(features, self.drop_path(self.run(self.mix_tokens, features, table), level.batch))
-        return residual(features, self.drop_path(self.run(self.mix_channels, features, table), level.batch))
+        for mix in (self.mix_tokens, self.mix_channels):
+            branch = self.run(mix, features, level.neighbors[self.kernel_size], prompt)
+            features = residual(features, self.drop_path(branch, level.batch))
+        return features
 
-    def mix_tokens(self, features: Tensor, neighbors: Tensor) -> Tensor:
+    def mix_tokens(self, features: Tensor, neighbors: Tensor, prompt: Prompt | None = None) -> Tensor:
         """The first branch, [V, C] -> [V, C]."""
-        mixed: Tensor = self.token_mixer(self.norm1(features), neighbors)
+        mixed: Tensor = self.token_mixer(normalize(self.norm1, features, prompt), neighbors)
         return mixed
 
-    def mix_channels(self, features: Tensor, neighbors: Tensor) -> Tensor:
+    def mix_channels(self, features: Tensor, neighbors: Tensor, prompt: Prompt | None = None) -> Tensor:
         """The second branch, [V, C] -> [V, C]."""
-        mixed: Tensor = self.channel_mixer(self.norm2(features), neighbors)
+        mixed: Tensor = self.channel_mixer(normalize(self.norm2, features, prompt), neighbors)
         return mixed
 
-    def run(self, branch: Callable[[Tensor, Tensor], Tensor], features: Tensor, neighbors: Tensor) -> Tensor:
+    def run(
+        self, mix: Callable[..., Tensor], features: Tensor, neighbors: Tensor, prompt: Prompt | None
+    ) -> Tensor:
         """A branch, recomputed in backward where the block is asked to."""
         if not (self.recompute and torch.is_grad_enabled()):
-            return branch(features, neighbors)
+            return mix(features, neighbors, prompt)
         # The batch norms see the batch twice, and must count it once.
         out: Tensor = checkpoint(
-            branch,
+            mix,
             features,
             neighbors,
+            prompt,
             use_reentrant=False,
             context_fn=lambda: (nullcontext(), frozen_statistics(self)),
         )

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate
 
+from ffnet3d.voxels.orders import ORDERS
+
 STEM_KERNEL = 5
+KNOWN_ORDERS = (*ORDERS, "z_trans")  # the last is misspelt in the released default
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,12 @@ class FFNet3DConfig:
     shuffle_orders: bool = True  # accepted; see order
     recompute: bool = False  # less memory, more time: branches are worked out again in backward
     backend: str = "auto"  # of the convolutions, see ffnet3d.ops
-    cls_mode: bool = False  # encoder only: not available yet
-    pdnorm_bn: bool = False  # norms by data set: not available yet, nor do the other pdnorm fields act
-    pdnorm_ln: bool = False
-    pdnorm_decouple: bool = True
-    pdnorm_adaptive: bool = False
-    pdnorm_affine: bool = True
+    cls_mode: bool = False  # encoder only, for whole clouds: the output is each scene's mean
+    pdnorm_bn: bool = False  # batch norms by data set, outside the blocks (inside they stay, as released)
+    pdnorm_ln: bool = False  # layer norms by data set
+    pdnorm_decouple: bool = True  # a norm for each condition
+    pdnorm_adaptive: bool = False  # norms scaled and shifted by the batch's context
+    pdnorm_affine: bool = True  # weight and bias in the norms by data set
     pdnorm_conditions: tuple[str, ...] = ("ScanNet", "S3DIS", "Structured3D")
 
     def __post_init__(self) -> None:
@@ -47,13 +50,24 @@ class FFNet3DConfig:
         self._check_lengths()
         self._check_values()
 
+    @property
+    def out_channels(self) -> int:
+        """Width of the output: the finest decoder stage's, in `cls_mode` the coarsest encoder stage's."""
+        return self.enc_channels[-1] if self.cls_mode else self.dec_channels[0]
+
+    @property
+    def has_prompt(self) -> bool:
+        """Whether batches must name their condition."""
+        return self.pdnorm_bn or self.pdnorm_ln
+
     def _check_lengths(self) -> None:
         for name in ("enc_channels", "enc_depths", "dec_channels", "dec_depths", "stride"):
             if not isinstance(getattr(self, name), tuple):
                 raise ValueError(f"{name} must be a tuple, one entry a stage, got {getattr(self, name)!r}")
         stages = len(self.enc_channels)
         expected = {"enc_depths": stages}
-        expected |= dict.fromkeys(("stride", "dec_depths", "dec_channels"), stages - 1)
+        decoder = () if self.cls_mode else ("dec_depths", "dec_channels")
+        expected |= dict.fromkeys(("stride", *decoder), stages - 1)
         for name, length in expected.items():
             value = getattr(self, name)
             if len(value) != length:
@@ -63,9 +77,11 @@ class FFNet3DConfig:
             raise ValueError(f"enc_channels needs two stages or more, got {self.enc_channels}")
 
     def _check_values(self) -> None:
-        for name in ("cls_mode", "pdnorm_bn", "pdnorm_ln"):
-            if getattr(self, name):
-                raise ValueError(f"{name}=True is not available in this version of FFNet3D: set it to False")
+        for order in [self.order] if isinstance(self.order, str) else self.order:
+            if order not in KNOWN_ORDERS:
+                raise ValueError(f"unknown order {order!r}, known: {', '.join(ORDERS)}")
+        if isinstance(self.pdnorm_conditions, str) or not self.pdnorm_conditions:
+            raise ValueError(f"pdnorm_conditions must be a tuple of names, got {self.pdnorm_conditions!r}")
         if not 0 < self.bn_momentum <= 1:
             raise ValueError(f"bn_momentum must be in (0, 1], got {self.bn_momentum}")
         for name in ("enc_ks", "dec_ks"):
@@ -77,15 +93,16 @@ class FFNet3DConfig:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.in_channels < 1:
             raise ValueError(f"in_channels must be positive, got {self.in_channels}")
-        if any(step < 2 or step & (step - 1) for step in self.stride):
-            raise ValueError(f"stride must hold powers of two (2, 4, ...), got {self.stride}")
+        if any(step < 1 or step & (step - 1) for step in self.stride):
+            raise ValueError(f"stride must hold powers of two (1, 2, 4, ...), got {self.stride}")
         if not 0 <= self.drop_path < 1:
             raise ValueError(f"drop_path must be in [0, 1), got {self.drop_path}")
 
     def kernel_sizes(self) -> tuple[set[int], ...]:
         """Kernel sizes that each level's neighbour tables must serve, finest first."""
         last = len(self.enc_channels) - 1
-        sizes = [{self.enc_ks} | ({self.dec_ks} if depth < last else set()) for depth in range(last + 1)]
+        decoded = 0 if self.cls_mode else last
+        sizes = [{self.enc_ks} | ({self.dec_ks} if depth < decoded else set()) for depth in range(last + 1)]
         sizes[0].add(STEM_KERNEL)
         return tuple(sizes)
 

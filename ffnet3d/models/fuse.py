@@ -10,6 +10,7 @@ from torch import nn
 from ffnet3d.models.blocks import ChannelMixer, TokenMixer
 from ffnet3d.models.layers import SubMConv3d
 from ffnet3d.models.network import Stem
+from ffnet3d.models.pdnorm import PDNorm
 from ffnet3d.models.sampling import Projection
 
 
@@ -18,7 +19,8 @@ def fuse(model: nn.Module, dtype: torch.dtype | None = None) -> nn.Module:
 
     Each batch norm that follows a convolution or a linear layer goes into its weight and bias, and so does
     the activation behind it. The copy is for inference: its parameters ask for no gradient, and it cannot be
-    trained. `dtype`, such as `torch.bfloat16`, is that of its weights and features.
+    trained. `dtype`, such as `torch.bfloat16`, is that of its weights and features. Norms by data set stay:
+    which of them applies is only known with the batch.
     Raises ValueError for a model that is fused already.
     """
     fused = copy.deepcopy(model).eval().requires_grad_(False)
@@ -38,6 +40,8 @@ def fuse(model: nn.Module, dtype: torch.dtype | None = None) -> nn.Module:
 def _fold(parent: nn.Module, layer_name: str, norm_name: str, act_name: str | None = None) -> None:
     """Fold the batch norm, and hand over the activation, of children of `parent`; identities stay behind."""
     layer, norm = getattr(parent, layer_name), getattr(parent, norm_name)
+    if isinstance(norm, PDNorm):
+        return
     if not isinstance(norm, nn.BatchNorm1d):
         raise ValueError(
             f"{type(parent).__name__}.{norm_name} is {type(norm).__name__}, not a batch norm: fused already?"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ffnet3d.ops import linear, subm_conv3d
 
 INIT_STD = 0.02
+BN_EPS = 1e-3
 
 
 class Linear(nn.Linear):
@@ -88,7 +89,7 @@ class DropPath(nn.Module):
 
 def batch_norm(channels: int) -> nn.BatchNorm1d:
     """Batch normalisation with the released constants."""
-    return nn.BatchNorm1d(channels, eps=1e-3, momentum=0.01)
+    return nn.BatchNorm1d(channels, eps=BN_EPS, momentum=0.01)
 
 
 def set_bn_momentum(module: nn.Module, momentum: float) -> None:

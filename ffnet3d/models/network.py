@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +25,8 @@ from torch import Tensor, nn
 from ffnet3d.models.blocks import Block
 from ffnet3d.models.config import STEM_KERNEL, FFNet3DConfig
 from ffnet3d.models.inputs import PointBatch, read_points
-from ffnet3d.models.layers import SubMConv3d, batch_norm, init_linear, set_bn_momentum
+from ffnet3d.models.layers import BN_EPS, SubMConv3d, batch_norm, init_linear, set_bn_momentum
+from ffnet3d.models.pdnorm import MakeNorm, PDNorm, Prompt, normalize, read_prompt
 from ffnet3d.models.registry import MODELS
 from ffnet3d.models.sampling import GridPool, GridUnpool
 from ffnet3d.ops import segment_reduce
@@ -33,15 +36,18 @@ from ffnet3d.voxels import Level, Pyramid, build_pyramid
 class Stem(nn.Module):
     """Submanifold convolution 5x5x5 without bias, batch norm, GELU."""
 
-    def __init__(self, in_channels: int, out_channels: int, backend: str = "auto") -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, backend: str = "auto", make_norm: MakeNorm = batch_norm
+    ) -> None:
         super().__init__()
         self.conv = SubMConv3d(in_channels, out_channels, STEM_KERNEL, bias=False, backend=backend)
-        self.norm = batch_norm(out_channels)
+        self.norm = make_norm(out_channels)
         self.act = nn.GELU()
 
-    def forward(self, features: Tensor, level: Level) -> Tensor:
+    def forward(self, features: Tensor, level: Level, prompt: Prompt | None = None) -> Tensor:
         """Features [V, Cin] of the finest voxels -> features [V, Cout]."""
-        out: Tensor = self.act(self.norm(self.conv(features, level.neighbors[STEM_KERNEL])))
+        convolved = self.conv(features, level.neighbors[STEM_KERNEL])
+        out: Tensor = self.act(normalize(self.norm, convolved, prompt))
         return out
 
 
@@ -52,11 +58,20 @@ class Stage(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
 
-    def forward(self, features: Tensor, level: Level) -> Tensor:
+    def forward(self, features: Tensor, level: Level, prompt: Prompt | None = None) -> Tensor:
         """Features [V, C] of the level's voxels -> features [V, C]."""
         for block in self.blocks:
-            features = block(features, level)
+            features = block(features, level, prompt)
         return features
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A batch after the encoder."""
+
+    features: tuple[Tensor, ...]  # [V, C] of each level, finest first
+    pyramid: Pyramid
+    prompt: Prompt | None
 
 
 @MODELS.register("ffnet")
@@ -69,17 +84,21 @@ class FFNet3D(nn.Module):
     def __init__(self, **arguments: Any) -> None:
         super().__init__()
         self.config = config = FFNet3DConfig(**arguments)
-        self.out_channels = config.dec_channels[0]
+        self.out_channels = config.out_channels
+        make_norm = _batch_norms(config)
         # By level, the finest first; pools[l] and unpools[l] stand between the levels l and l + 1.
-        self.stem = Stem(config.in_channels, config.enc_channels[0], config.backend)
+        self.stem = Stem(config.in_channels, config.enc_channels[0], config.backend, make_norm)
         self.encoder = _stages(config, config.enc_channels, config.enc_ks, config.encoder_drop_path())
-        self.pools = nn.ModuleList(GridPool(fine, coarse) for fine, coarse in pairwise(config.enc_channels))
-        widths = (*config.dec_channels, config.enc_channels[-1])
-        self.unpools = nn.ModuleList(
-            GridUnpool(widths[depth + 1], skip, widths[depth])
-            for depth, skip in enumerate(config.enc_channels[:-1])
+        self.pools = nn.ModuleList(
+            GridPool(fine, coarse, make_norm) for fine, coarse in pairwise(config.enc_channels)
         )
-        self.decoder = _stages(config, config.dec_channels, config.dec_ks, config.decoder_drop_path())
+        if not config.cls_mode:
+            widths = (*config.dec_channels, config.enc_channels[-1])
+            self.unpools = nn.ModuleList(
+                GridUnpool(widths[depth + 1], skip, widths[depth], make_norm)
+                for depth, skip in enumerate(config.enc_channels[:-1])
+            )
+            self.decoder = _stages(config, config.dec_channels, config.dec_ks, config.decoder_drop_path())
         self.apply(init_linear)
         set_bn_momentum(self, config.bn_momentum)
 
@@ -87,15 +106,36 @@ class FFNet3D(nn.Module):
         """Features [N, dec_channels[0]] of every point, in input order.
 
         `batch` holds feat [N, in_channels] float, grid_coord [N, 3] integers in 0..65535, and offset [B] or
-        batch [N]; it may hold `pyramid`, made by `build_pyramid`. Raises ValueError naming what is wrong.
+        batch [N]; it may hold `pyramid`, made by `build_pyramid`. Norms by data set need `condition`, the
+        name of the batch's data set. In `cls_mode` the result is the mean of each scene's coarsest voxels,
+        [B, enc_channels[-1]]. Raises ValueError naming what is wrong.
         """
-        points = read_points(batch, self.config.in_channels)
+        encoding = self.encode(batch)
+        if self.config.cls_mode:
+            level = encoding.pyramid.levels[-1]
+            return segment_reduce(encoding.features[-1], level.batch, int(level.batch[-1]) + 1, "mean")
+        return self._decode(encoding).index_select(0, encoding.pyramid.point_to_voxel)
+
+    def encode(self, batch: Mapping[str, Any]) -> Encoding:
+        """The features of every level before the decoder; `batch` as for `forward`."""
+        config = self.config
+        points = read_points(batch, config.in_channels)
+        prompt = None
+        if config.has_prompt:
+            prompt = read_prompt(batch, config.pdnorm_conditions, config.pdnorm_adaptive)
         pyramid = batch.get("pyramid")
         if pyramid is None:
             pyramid = self._pyramid(points)
         self._check_pyramid(pyramid, points)
         features = voxel_mean(points.feat, pyramid).to(self.stem.conv.weight.dtype)
-        return self._decode(self._encode(features, pyramid), pyramid).index_select(0, pyramid.point_to_voxel)
+        features = self.stem(features, pyramid.levels[0], prompt)
+        outputs = [self.encoder[0](features, pyramid.levels[0], prompt)]
+        for pool, stage, parents, level in zip(
+            self.pools, self.encoder[1:], pyramid.parents, pyramid.levels[1:], strict=True
+        ):
+            pooled = pool(outputs[-1], parents, level.num_voxels, prompt)
+            outputs.append(stage(pooled, level, prompt))
+        return Encoding(tuple(outputs), pyramid, prompt)
 
     def build_pyramid(self, batch: Mapping[str, Any]) -> Pyramid:
         """The geometry of a batch, for its key `pyramid`: worked out once, used in several forward passes."""
@@ -121,21 +161,14 @@ class FFNet3D(nn.Module):
                 "smaller grid_size, or model.eval()"
             )
 
-    def _encode(self, features: Tensor, pyramid: Pyramid) -> list[Tensor]:
-        """Voxel features -> the features of every level, finest first."""
-        outputs = [self.encoder[0](self.stem(features, pyramid.levels[0]), pyramid.levels[0])]
-        for pool, stage, parents, level in zip(
-            self.pools, self.encoder[1:], pyramid.parents, pyramid.levels[1:], strict=True
-        ):
-            outputs.append(stage(pool(outputs[-1], parents, level.num_voxels), level))
-        return outputs
-
-    def _decode(self, outputs: list[Tensor], pyramid: Pyramid) -> Tensor:
-        """The encoder's features of every level -> features of the finest."""
-        features = outputs[-1]
+    def _decode(self, encoding: Encoding) -> Tensor:
+        """The features of the finest voxels [V, dec_channels[0]]."""
+        pyramid, prompt = encoding.pyramid, encoding.prompt
+        features = encoding.features[-1]
         for depth in reversed(range(len(self.decoder))):
-            features = self.unpools[depth](features, outputs[depth], pyramid.parents[depth])
-            features = self.decoder[depth](features, pyramid.levels[depth])
+            skip, parents = encoding.features[depth], pyramid.parents[depth]
+            features = self.unpools[depth](features, skip, parents, prompt)
+            features = self.decoder[depth](features, pyramid.levels[depth], prompt)
         return features
 
 
@@ -170,4 +203,27 @@ def _block(config: FFNet3DConfig, channels: int, kernel_size: int, drop_path: fl
         drop_path_per=config.drop_path_per,
         recompute=config.recompute,
         backend=config.backend,
+        make_norm=_layer_norms(config),
+    )
+
+
+def _batch_norms(config: FFNet3DConfig) -> MakeNorm:
+    """The batch norms outside the blocks."""
+    norm = partial(nn.BatchNorm1d, eps=BN_EPS, affine=config.pdnorm_affine)
+    return _by_data_set(config, norm) if config.pdnorm_bn else batch_norm
+
+
+def _layer_norms(config: FFNet3DConfig) -> MakeNorm:
+    """The layer norms of the blocks."""
+    norm = partial(nn.LayerNorm, elementwise_affine=config.pdnorm_affine)
+    return _by_data_set(config, norm) if config.pdnorm_ln else nn.LayerNorm
+
+
+def _by_data_set(config: FFNet3DConfig, norm: MakeNorm) -> MakeNorm:
+    return partial(
+        PDNorm,
+        norm,
+        conditions=config.pdnorm_conditions,
+        decouple=config.pdnorm_decouple,
+        adaptive=config.pdnorm_adaptive,
     )

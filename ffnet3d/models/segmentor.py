@@ -53,13 +53,14 @@ class DefaultSegmentorV2(nn.Module):
             criteria=criteria,
             freeze_backbone=freeze_backbone,
         )
+        # The head first, as in Pointcept: checkpoints number the optimizer's parameters in this order.
+        self.seg_head = Linear(backbone_out_channels, num_classes) if num_classes > 0 else nn.Identity()
         self.backbone = build_model(backbone)
         width = getattr(self.backbone, "out_channels", backbone_out_channels)
         if width != backbone_out_channels:
             raise ValueError(
                 f"backbone_out_channels is {backbone_out_channels}, the backbone's output has {width}"
             )
-        self.seg_head = Linear(backbone_out_channels, num_classes) if num_classes > 0 else nn.Identity()
         self.criteria = build_criteria(criteria)
         if freeze_backbone:
             self.backbone.requires_grad_(False)

@@ -44,9 +44,8 @@ BAD_ARGUMENTS = [
     ({"in_channels": 0}, "in_channels must be positive, got 0"),
     ({"drop_path": 1.0}, r"drop_path must be in \[0, 1\), got 1.0"),
     ({"drop_path_per": "voxel"}, "drop_path_per must be 'point' or 'scene', got 'voxel'"),
-    ({"cls_mode": True}, "cls_mode=True is not available"),
-    ({"pdnorm_bn": True}, "pdnorm_bn=True is not available"),
-    ({"pdnorm_ln": True}, "pdnorm_ln=True is not available"),
+    ({"order": ("z", "peano")}, "unknown order 'peano', known: z, z-trans, hilbert, hilbert-trans"),
+    ({"pdnorm_conditions": "ScanNet"}, "pdnorm_conditions must be a tuple of names, got 'ScanNet'"),
     ({"enc_depth": (1,)}, "FFNet3D has no argument 'enc_depth': did you mean 'enc_depths'"),
 ]
 
