@@ -1,0 +1,1 @@
+"""Nothing: the stand-in's models return features."""

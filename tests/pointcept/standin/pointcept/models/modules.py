@@ -1,0 +1,5 @@
+from torch import nn
+
+
+class PointModule(nn.Module):
+    """What Pointcept's modules descend from."""
