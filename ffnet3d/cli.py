@@ -9,9 +9,13 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ffnet3d.engine.run_folder import RunFolder
 
 app = typer.Typer(
     add_completion=False,
@@ -29,7 +33,8 @@ TRAIN_EXAMPLES = """Examples:
   ffnet3d train -d demo -c ffnet3d\n
   ffnet3d train -d scannet -c ffnet3d-tiny -D /data/scannet -n first epoch=40\n
   ffnet3d train -d s3dis -c ffnet3d -g 4 batch_size=8 clip_grad=1.0\n
-  ffnet3d train -d demo -c ffnet3d -r true        (go on after an interruption)
+  ffnet3d train -d demo -c ffnet3d -r true        (go on after an interruption)\n
+  POINTCEPT_ROOT=~/Pointcept ffnet3d train -d scannet -c ffnet3d -e pointcept -g 4
 """
 TEST_EXAMPLES = """Examples:
 
@@ -54,6 +59,9 @@ DataRoot = Annotated[Path | None, typer.Option("-D", "--data-root", help="Folder
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Config values to override.")
 ]
+EngineName = Annotated[
+    str, typer.Option("-e", "--engine", help="auto, standalone, or pointcept (docs/pointcept.md).")
+]
 Name = Annotated[str | None, typer.Option("-n", "--name", help="Run: results go to exp/DATASET/NAME.")]
 
 
@@ -70,27 +78,25 @@ def train(
         str, typer.Option("-r", "--resume", help="true: go on with the run of that name.")
     ] = "false",
     machines: Machines = 1,
-    engine: Annotated[str, typer.Option("-e", "--engine", help="auto or standalone.")] = "auto",
+    engine: EngineName = "auto",
     data_root: DataRoot = None,
     overrides: Overrides = None,
 ) -> None:
     """Train a network, test the best checkpoint, and write a report."""
-    from ffnet3d.engine.launch import TrainRequest, run_training
+    from ffnet3d.engine.launch import TrainRequest
 
-    run_training(
-        TrainRequest(
-            dataset=dataset,
-            config=config,
-            name=name,
-            devices=gpus,
-            machines=machines,
-            weights=weights,
-            resume=parse_flag("-r", resume),
-            engine=engine,
-            data_root=data_root,
-            overrides=tuple(overrides or ()),
-        )
+    request = TrainRequest(
+        dataset=dataset,
+        config=config,
+        name=name,
+        devices=gpus,
+        machines=machines,
+        weights=weights,
+        resume=parse_flag("-r", resume),
+        data_root=data_root,
+        overrides=tuple(overrides or ()),
     )
+    launcher(engine, request.folder if request.resume else None).run_training(request)
 
 
 @app.command(epilog=TEST_EXAMPLES)
@@ -105,24 +111,24 @@ def test(
     ] = None,
     gpus: Devices = None,
     machines: Machines = 1,
+    engine: EngineName = "auto",
     data_root: DataRoot = None,
     overrides: Overrides = None,
 ) -> None:
     """Test a trained network: vote over views and fragments, label every point, write a report."""
-    from ffnet3d.engine.launch import TestRequest, run_testing
+    from ffnet3d.engine.launch import TestRequest
 
-    run_testing(
-        TestRequest(
-            dataset=dataset,
-            name=name,
-            weights=weights,
-            config=config,
-            devices=gpus,
-            machines=machines,
-            data_root=data_root,
-            overrides=tuple(overrides or ()),
-        )
+    request = TestRequest(
+        dataset=dataset,
+        name=name,
+        weights=weights,
+        config=config,
+        devices=gpus,
+        machines=machines,
+        data_root=data_root,
+        overrides=tuple(overrides or ()),
     )
+    launcher(engine).run_testing(request)
 
 
 @app.command()
@@ -185,6 +191,16 @@ def bench(
             )
         )
     )
+
+
+def launcher(engine: str, resumed: RunFolder | None = None) -> ModuleType:
+    """The launcher of the engine that -e names; says which engine it is where there is a choice."""
+    from ffnet3d.engines import choose_engine
+
+    choice = choose_engine(engine, resumed)
+    if choice.why:
+        typer.echo(f"Engine: {choice.name} ({choice.why})", err=True)
+    return choice.launcher()
 
 
 def parse_flag(option: str, value: str) -> bool:

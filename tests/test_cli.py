@@ -43,7 +43,6 @@ def test_train_hands_on_every_option(monkeypatch: pytest.MonkeyPatch) -> None:
             machines=3,
             weights=Path("a.pth"),
             resume=True,
-            engine="standalone",
             data_root=Path("/scans"),
             overrides=("epoch=3", "a.b=1"),
         ),
@@ -54,7 +53,7 @@ def test_train_hands_on_every_option(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_test_hands_on_every_option(monkeypatch: pytest.MonkeyPatch) -> None:
     requests: list[launch.TestRequest] = []
     monkeypatch.setattr(launch, "run_testing", requests.append)
-    words = "test -d scannet -n first -w model_last -c tiny -g 2 -m 3 -D /scans seed=1"
+    words = "test -d scannet -n first -w model_last -c tiny -g 2 -m 3 -e standalone -D /scans seed=1"
     assert invoke(*words.split()).exit_code == 0
     assert invoke("test", "-d", "demo", "-n", "ffnet3d").exit_code == 0
     assert requests == [
@@ -80,6 +79,7 @@ def test_make_demo_hands_on_its_counts(monkeypatch: pytest.MonkeyPatch, tmp_path
     ("words", "text"),
     [
         ("train -d demo -c ffnet3d -r maybe", "-r takes true or false, not 'maybe'"),
+        ("train -d demo -c ffnet3d -e lightning", "-e lightning: choose one of auto, standalone, pointcept"),
         ("train -d dmeo -c ffnet3d", "-d dmeo: did you mean 'demo'?"),
         ("test -d demo -n nobody", "there is no run exp/demo/nobody (runs of demo: none)"),
     ],

@@ -11,7 +11,6 @@ from ffnet3d.engine.run_folder import RunFolder
 from ffnet3d.registry import nearest
 
 EXPERIMENTS = Path("exp")
-ENGINES = ("auto", "standalone")
 FLAGS = {"save_path": "-n", "resume": "-r true", "weight": "-w"}  # settings that the command's flags make
 
 
@@ -26,9 +25,16 @@ class TrainRequest:
     machines: int = 1
     weights: Path | None = None
     resume: bool = False
-    engine: str = "auto"
     data_root: Path | None = None
     overrides: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run's folder; ValueError where neither a name nor a config tells it."""
+        name = self.name or (Path(self.config).stem if self.config else None)
+        if name is None or not (self.config or self.resume):
+            raise ValueError("name a config with -c, or with -r true the run to go on with by -n")
+        return run_folder(self.dataset, name)
 
 
 @dataclass(frozen=True)
@@ -80,12 +86,8 @@ def check_overrides(overrides: tuple[str, ...]) -> None:
 
 def training_config(request: TrainRequest) -> Config:
     """The resolved config of a training, its save_path set; refuses to train over another run."""
-    check_engine(request.engine)
     check_overrides(request.overrides)
-    name = request.name or (Path(request.config).stem if request.config else None)
-    if name is None or not (request.config or request.resume):
-        raise ValueError("name a config with -c, or with -r true the run to go on with by -n")
-    folder = run_folder(request.dataset, name)
+    folder = request.folder
     if request.resume:
         folder.check_started()
         file = folder.config
@@ -120,12 +122,6 @@ def with_data_root(config: Config, root: Path | None) -> Config:
     if root is not None:
         apply_data_root(config, root)
     return config
-
-
-def check_engine(engine: str) -> None:
-    """ValueError unless the engine is one that this version has."""
-    if engine not in ENGINES:
-        raise ValueError(f"-e {engine}: this version has its own engine only ({', '.join(ENGINES)})")
 
 
 def find_config(dataset: str, config: str) -> Path:

@@ -69,7 +69,6 @@ def test_a_resumed_run_goes_on_with_its_own_config() -> None:
         ({"config": None}, "name a config with -c, or with -r true the run to go on with by -n"),
         ({"name": "old"}, "exp/scans/old already holds a trained run"),
         ({"name": "new", "resume": True}, "nothing to resume in exp/scans/new"),
-        ({"engine": "pointcept"}, r"-e pointcept: this version has its own engine only \(auto, standalone\)"),
         ({"weights": Path("no.pth")}, "-w: there is no file no.pth"),
         ({"config": "no.py"}, "-c: there is no file no.py"),
         ({"config": "ffnet3d"}, "-d scans: did you mean 'scannet'"),

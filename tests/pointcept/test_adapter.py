@@ -193,14 +193,14 @@ def test_spawned_processes_know_the_network(tmp_path: Path, standin: Path) -> No
             from pointcept.models.builder import MODELS
 
 
-            def main_worker(rank, folder):
-                Path(folder, str(rank)).write_text(str(MODELS.get("FFNet3D").__module__))
+            def main_worker(file):
+                Path(file).write_text(MODELS.get("FFNet3D").__module__)
 
 
             if __name__ == "__main__":
                 import ffnet3d.pointcept  # what the config's custom_imports do
 
-                launch(main_worker, 2, (sys.argv[1],))
+                launch(main_worker, 2, cfg=(sys.argv[1] + "/rank",))
             """
         )
     )
@@ -211,4 +211,4 @@ def test_spawned_processes_know_the_network(tmp_path: Path, standin: Path) -> No
         env={"PYTHONPATH": str(standin), "PATH": ""},
     )
     assert run.returncode == 0, run.stderr
-    assert [(tmp_path / name).read_text() for name in "01"] == ["ffnet3d.pointcept.backbone"] * 2
+    assert [(tmp_path / f"rank{rank}").read_text() for rank in range(2)] == ["ffnet3d.pointcept.backbone"] * 2

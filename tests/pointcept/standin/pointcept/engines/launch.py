@@ -8,9 +8,25 @@ from typing import Any
 import torch.multiprocessing as mp
 
 
-def launch(main_func: Callable[..., None], processes: int, cfg: tuple[Any, ...]) -> None:
-    mp.spawn(_distributed_worker, nprocs=processes, args=(main_func, cfg))
+def launch(
+    main_func: Callable[..., None],
+    num_gpus_per_machine: int,
+    num_machines: int = 1,
+    machine_rank: int = 0,
+    dist_url: str | None = None,
+    cfg: tuple[Any, ...] = (),
+) -> None:
+    if num_gpus_per_machine * num_machines == 1:
+        main_func(*cfg)
+        return
+    mp.spawn(_distributed_worker, nprocs=num_gpus_per_machine, args=(main_func, machine_rank, dist_url, cfg))
 
 
-def _distributed_worker(local_rank: int, main_func: Callable[..., None], cfg: tuple[Any, ...]) -> None:
-    main_func(local_rank, *cfg)
+def _distributed_worker(
+    local_rank: int,
+    main_func: Callable[..., None],
+    machine_rank: int,  # noqa: ARG001
+    dist_url: str,  # noqa: ARG001
+    cfg: tuple[Any, ...],
+) -> None:
+    main_func(*cfg[:-1], f"{cfg[-1]}{local_rank}")
