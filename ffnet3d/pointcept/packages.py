@@ -55,7 +55,8 @@ def import_what_can_be() -> ModuleType:
         setattr(package, name, getattr(sys.modules[f"{PACKAGE}.{module}"], name))
     for entry in pkgutil.iter_modules(package.__path__):
         try:
-            importlib.import_module(f"{PACKAGE}.{entry.name}")
+            # Those that the failed import had reached hang on the package that it has dropped.
+            setattr(package, entry.name, importlib.import_module(f"{PACKAGE}.{entry.name}"))
         except Exception as error:
             logger.warning("Pointcept's %s is left out: %s", entry.name, error)
     return package

@@ -165,6 +165,7 @@ def test_models_that_lack_a_part_are_left_out(
     monkeypatch.syspath_prepend(tmp_path)
     importlib.import_module("ffnet3d.pointcept")
     models = importlib.import_module("pointcept.models")
+    assert models.builder.MODELS.get("FFNet3D") is models.builder.MODELS.get("ffnet")
     assert models.build_model({"type": "FFNet3D", **BACKBONE})
     assert "Pointcept's voxel_wizard is left out: No module named 'voxel_wizard_cuda'" in caplog.text
 
