@@ -133,10 +133,13 @@ def test(
 
 @app.command()
 def info() -> None:
-    """Print versions, devices, and the backends with why each is or is not usable."""
+    """Print versions, devices, backends and engine, with why each is or is not usable."""
     from ffnet3d.engine.environment import describe_environment
+    from ffnet3d.engines import choose_engine
 
     typer.echo(describe_environment())
+    choice = choose_engine("auto")
+    typer.echo(f"\nengine\n  {choice.name:<18}{choice.why or 'no Pointcept is importable here'}")
 
 
 @app.command("make-demo", epilog="Example:\n\n  ffnet3d make-demo data/demo --areas 6 --rooms 4")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Test a trained network on data.test of its run and write a report.
 #   sh scripts/test.sh -d DATASET -n NAME [-w model_best] [-c CONFIG] [-g GPUS] [-m MACHINES] [-p PYTHON]
-#                      [-D DATA_ROOT] [key=value ...]
+#                      [-e auto|standalone|pointcept] [-D DATA_ROOT] [key=value ...]
 cd "$(dirname "$0")/.." || exit 2
 . scripts/environment.sh
 run_command test "$@"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+import ffnet3d
 from ffnet3d.models import FFNet3D
 
 BACKBONE: dict[str, Any] = {
@@ -23,6 +25,7 @@ BACKBONE: dict[str, Any] = {
     "dec_depths": (1, 1),
     "dec_channels": (7, 9),
 }
+PROJECT = Path(ffnet3d.__file__).parents[1]
 JOINED = 6 + 8 + 10  # widths of the encoder's levels
 
 
@@ -209,7 +212,7 @@ def test_spawned_processes_know_the_network(tmp_path: Path, standin: Path) -> No
         [sys.executable, str(script), str(tmp_path)],
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": str(standin), "PATH": ""},
+        env={"PYTHONPATH": os.pathsep.join([str(standin), str(PROJECT)]), "PATH": ""},
     )
     assert run.returncode == 0, run.stderr
     assert [(tmp_path / f"rank{rank}").read_text() for rank in range(2)] == ["ffnet3d.pointcept.backbone"] * 2
