@@ -23,7 +23,9 @@ empty_cache = False
 empty_cache_per_epoch = False
 find_unused_parameters = False
 
-enable_wandb = False  # Pointcept's engine only
+# Pointcept's engine only: with this line its own tools/train.py finds FFNet3D, no other change needed.
+custom_imports = dict(imports=["ffnet3d.pointcept"])
+enable_wandb = False
 wandb_project = "ffnet3d"
 wandb_key = None
 
@@ -32,7 +34,6 @@ param_dicts = None  # parameter groups: [dict(keyword="block", lr=...)]
 
 hooks = [
     dict(type="CheckpointLoader"),
-    dict(type="ModelHook"),
     dict(type="IterationTimer", warmup_iter=2),
     dict(type="InformationWriter"),
     dict(type="SemSegEvaluator"),

@@ -12,7 +12,7 @@ from addict import Dict
 from ffnet3d.atomic import write_atomic
 from ffnet3d.engine.config_check import check_keys, validate_config
 from ffnet3d.engine.config_file import format_config, plain, read_config_file
-from ffnet3d.engine.config_keys import KEYS
+from ffnet3d.engine.config_keys import KEYS, VARIABLES
 from ffnet3d.engine.config_overrides import apply_overrides
 
 __all__ = ["Config", "apply_data_root", "dump_config", "load_config", "validate_config"]
@@ -42,7 +42,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     An override `data_root=FOLDER` reaches every part of `data`. Raises ValueError naming the file, and the
     key that is not known (with the nearest one) or holds what it cannot.
     """
-    settings = read_config_file(path, check_keys)
+    settings = read_config_file(path, check_keys, {*KEYS, *VARIABLES})
     defaults = {name: copy.deepcopy(key.default) for name, key in KEYS.items() if not key.required}
     settings |= {name: value for name, value in defaults.items() if name not in settings}
     data_roots = [word for word in overrides if word.startswith("data_root=")]

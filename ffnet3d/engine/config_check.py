@@ -7,22 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from ffnet3d.engine.config_keys import KEYS, VARIABLES
+from ffnet3d.engine.hooks import HOOKS, REFUSED, TESTERS, TRAINERS
 from ffnet3d.registry import nearest
 
 Node = Mapping[str, Any]
-
-# Hooks and loops of Pointcept that say what this engine does anyway, with the arguments they may have.
-HOOKS: Mapping[str, tuple[str, ...]] = {
-    "CheckpointLoader": ("strict",),
-    "ModelHook": (),
-    "IterationTimer": ("warmup_iter",),
-    "InformationWriter": (),
-    "SemSegEvaluator": ("write_cls_iou",),
-    "CheckpointSaver": ("save_freq",),
-    "PreciseEvaluator": ("test_last",),
-}
-TRAINERS: Mapping[str, tuple[str, ...]] = {"DefaultTrainer": ()}
-TESTERS: Mapping[str, tuple[str, ...]] = {"SemSegTester": ("verbose",)}
 
 # Settings of Pointcept's engine that change nothing here, and why.
 WITHOUT_EFFECT: Mapping[str, str] = {
@@ -41,7 +29,8 @@ def check_keys(settings: Node, source: str) -> None:
             continue
         if name not in KEYS:
             hint = nearest(name, [*KEYS, *VARIABLES])
-            raise ValueError(f"{source}: unknown setting {name!r}: {hint} (helper variables: in capitals)")
+            helpers = "a helper of the file is in capitals, or is read further down in it"
+            raise ValueError(f"{source}: unknown setting {name!r}: {hint} ({helpers})")
         if not KEYS[name].kind.holds(value):
             raise ValueError(f"{source}: {name} is {value!r}, not {KEYS[name].kind.says}")
 
@@ -68,6 +57,8 @@ def settings_without_effect(config: Node) -> list[str]:
         for name, reason in WITHOUT_EFFECT.items()
         if config.get(name)
     ]
+    if any(hook.get("strict") is False for hook in config["hooks"]):
+        found.append("CheckpointLoader's strict=False has no effect here: all weights must be there, and fit")
     rate, largest = config["optimizer"].get("lr"), config["scheduler"].get("max_lr")
     first = largest[0] if isinstance(largest, Sequence) else largest
     if None not in (rate, first) and rate != first:
@@ -178,6 +169,8 @@ def check_named(node: Node, known: Mapping[str, tuple[str, ...]], where: str) ->
     """A `type=` dict that names no class of this engine, only what it does anyway."""
     with place(where):
         name = str(node.get("type"))
+        if name in REFUSED:
+            raise ValueError(f"{name} is Pointcept's engine's: {REFUSED[name]}")
         if name not in known:
             raise ValueError(f"unknown type {name!r}: {nearest(name, known)}")
         check_known(node, ("type", *known[name]))

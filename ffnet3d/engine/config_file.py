@@ -2,20 +2,20 @@
 
 A file's names are its settings. `_base_` (a path or a list of paths, relative to the file) names files whose
 settings it starts from: its dicts are merged into theirs; anything else, and a dict with `_delete_=True`,
-replaces theirs. Imported modules, functions, and names in capitals or with a leading underscore are helpers
-of the file and no settings.
+replaces theirs. A file may have helpers, which are no settings: imported modules, functions, names in
+capitals or with a leading underscore, and names that no engine knows and the file itself reads further down.
 """
 
 from __future__ import annotations
 
-import ast
 import math
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from pprint import pformat
-from types import ModuleType
 from typing import Any
+
+from ffnet3d.engine.config_source import run_source
 
 BASE, DELETE = "_base_", "_delete_"
 PLAIN = (str, int, float, bool, type(None))
@@ -24,14 +24,15 @@ PLAIN = (str, int, float, bool, type(None))
 Check = Callable[[Mapping[str, Any], str], None]
 
 
-def read_config_file(path: str | Path, check: Check) -> dict[str, Any]:
+def read_config_file(path: str | Path, check: Check, known: Collection[str] = ()) -> dict[str, Any]:
     """The settings of a file and of its bases, merged: dicts, lists, tuples and plain values.
 
     `check(settings, file)` is called with what each of the files sets, and raises where that is not right.
+    `known` are settings, even where their file reads them further down.
     Raises ValueError naming the file and line that cannot be run, a loop of bases, a name that two bases set,
     and a value that no config file can hold.
     """
-    settings: dict[str, Any] = _strip_delete(_read(Path(path).expanduser(), check, ()))
+    settings: dict[str, Any] = _strip_delete(Reader(check, known).read(Path(path).expanduser()))
     return settings
 
 
@@ -74,51 +75,49 @@ def merge(child: Mapping[str, Any], base: Mapping[str, Any], place: str) -> dict
     return merged
 
 
-def _read(path: Path, check: Check, chain: tuple[Path, ...]) -> dict[str, Any]:
-    """Settings of `path` over its bases; `chain` are the files that led here."""
-    resolved = path.resolve()
-    if resolved in chain:
-        loop = " -> ".join(file.name for file in (*chain[chain.index(resolved) :], resolved))
-        raise ValueError(f"{path} is its own base ({loop}): take one {BASE} out")
-    names = _run(path, chain)
-    bases = names.pop(BASE, [])
-    own = {name: plain(value, f"{path}: {name}") for name, value in names.items() if _is_setting(name, value)}
-    check(own, str(path))
-    if not isinstance(bases, (str, list, tuple)):
-        raise ValueError(f"{path}: {BASE} is {bases!r}, not a path or a list of paths")
-    inherited: dict[str, Any] = {}
-    for base in [bases] if isinstance(bases, str) else bases:
-        settings = _read(path.parent / base, check, (*chain, resolved))
-        twice = sorted(settings.keys() & inherited.keys())
-        if twice:
-            raise ValueError(f"{path}: two of its bases set {', '.join(twice)}; only one may")
-        inherited.update(settings)
-    return merge(own, inherited, str(path))
+@dataclass(frozen=True)
+class Reader:
+    """Reads files with their bases."""
 
+    check: Check
+    known: Collection[str]
 
-def _run(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
-    """The names that running a file defines."""
-    if not path.is_file():
-        asked = f" (a base of {chain[-1]})" if chain else ""
-        raise ValueError(f"there is no config file {path}{asked}")
-    names: dict[str, Any] = {"__file__": str(path), "__name__": path.stem}
-    try:
-        exec(compile(ast.parse(path.read_bytes(), str(path)), str(path), "exec"), names)
-    except SyntaxError as error:
-        raise ValueError(f"{path}, line {error.lineno or 1}: {error.msg}") from error
-    except Exception as error:
-        lines = [
-            frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
-        ]
-        raise ValueError(
-            f"{path}, line {lines[-1] if lines else 1}: {type(error).__name__}: {error}"
-        ) from error
-    return names
+    def read(self, path: Path, chain: tuple[Path, ...] = ()) -> dict[str, Any]:
+        """Settings of `path` over its bases; `chain` are the files that led here."""
+        if not path.is_file():
+            asked = f" (a base of {chain[-1]})" if chain else ""
+            raise ValueError(f"there is no config file {path}{asked}")
+        resolved = path.resolve()
+        if resolved in chain:
+            loop = " -> ".join(file.name for file in (*chain[chain.index(resolved) :], resolved))
+            raise ValueError(f"{path} is its own base ({loop}): take one {BASE} out")
+        own, bases = self.own(path)
+        return merge(own, self.inherited(path, bases, (*chain, resolved)), str(path))
 
+    def own(self, path: Path) -> tuple[dict[str, Any], list[str]]:
+        """What the file itself sets, and its bases."""
+        source = run_source(path)
+        bases = source.names.get(BASE, [])
+        if not isinstance(bases, (str, list, tuple)):
+            raise ValueError(f"{path}: {BASE} is {bases!r}, not a path or a list of paths")
+        settings = {
+            name: plain(value, f"{path}: {name}")
+            for name, value in source.names.items()
+            if not source.is_helper(name) and (name in self.known or name not in source.read)
+        }
+        self.check(settings, str(path))
+        return settings, [bases] if isinstance(bases, str) else list(bases)
 
-def _is_setting(name: str, value: Any) -> bool:
-    """Whether a name of a file is a setting, rather than a helper of the file."""
-    return not (name.startswith("_") or name.isupper() or isinstance(value, ModuleType) or callable(value))
+    def inherited(self, path: Path, bases: list[str], chain: tuple[Path, ...]) -> dict[str, Any]:
+        """The settings of all bases."""
+        inherited: dict[str, Any] = {}
+        for base in bases:
+            settings = self.read(path.parent / base, chain)
+            twice = sorted(settings.keys() & inherited.keys())
+            if twice:
+                raise ValueError(f"{path}: two of its bases set {', '.join(twice)}; only one may")
+            inherited.update(settings)
+        return inherited
 
 
 def _strip_delete(value: Any) -> Any:

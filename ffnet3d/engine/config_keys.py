@@ -51,7 +51,6 @@ AMP_DTYPE = Kind("'float16' or 'bfloat16'", lambda value: value in ("float16", "
 
 DEFAULT_HOOKS = (
     {"type": "CheckpointLoader"},
-    {"type": "ModelHook"},
     {"type": "IterationTimer", "warmup_iter": 2},
     {"type": "InformationWriter"},
     {"type": "SemSegEvaluator"},
@@ -92,6 +91,9 @@ KEYS: Mapping[str, Key] = {
     "train": Key(DICT, {"type": "DefaultTrainer"}),
     "test": Key(DICT, {"type": "SemSegTester", "verbose": True}),
     # Pointcept's engine only
+    "custom_imports": Key(
+        DICT.or_none()
+    ),  # modules that it imports first: dict(imports=["ffnet3d.pointcept"])
     "enable_wandb": Key(FLAG, False),
     "wandb_project": Key(TEXT, "ffnet3d"),
     "wandb_key": Key(TEXT.or_none()),
@@ -102,5 +104,12 @@ KEYS: Mapping[str, Key] = {
     "report": Key(FLAG, True),  # write result/report.html at the end
 }
 
-# Names that config files set for their own use further down.
-VARIABLES = ("dataset_type", "data_root")
+# Names that config files set for their own use further down, and the setting that counts instead.
+VARIABLES: Mapping[str, str] = {
+    "dataset_type": "data.train.type, data.val.type and data.test.type",
+    "data_root": "data.train.data_root, data.val.data_root and data.test.data_root",
+    "num_classes": "data.num_classes and model.num_classes",
+    "ignore_index": "data.ignore_index",
+    "names": "data.names",
+    "class_names": "data.names",
+}

@@ -6,10 +6,8 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ffnet3d.engine.config_keys import VARIABLES
 from ffnet3d.registry import nearest
-
-# Names that a file used while it was read: to change one now would have no effect.
-USED_UP = {"dataset_type": "override data.train.type, data.val.type and data.test.type instead"}
 
 WORDS = {"true": True, "false": False, "none": None}
 
@@ -24,8 +22,8 @@ def apply_overrides(settings: Mapping[str, Any], overrides: Sequence[str]) -> di
         key, equals, text = word.partition("=")
         if not equals or not all(key.split(".")):
             raise ValueError(f"{word!r} is not of the form key=value or key.sub=value")
-        if key in USED_UP:
-            raise ValueError(f"{word!r}: the file has used {key} already; {USED_UP[key]}")
+        if key in VARIABLES:  # to change it now would have no effect
+            raise ValueError(f"{word!r}: the file has used {key} already; override {VARIABLES[key]} instead")
         try:
             changed = _replaced(changed, key.split("."), parse_value(text))
         except ValueError as error:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ffnet3d.engine.config import Config, apply_data_root, dump_config, load_config, validate_config
+from ffnet3d.engine.config_check import settings_without_effect
 from ffnet3d.engine.config_overrides import apply_overrides, parse_value
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -98,12 +99,13 @@ def test_configs_are_copied_and_pickled_whole(small: Path) -> None:
     ("line", "text"),
     [
         ("epohc = 3", "small.py: unknown setting 'epohc': did you mean 'epoch'"),
-        ("grid = 0.02", r"unknown setting 'grid'.*helper variables: in capitals"),
+        ("grid = 0.02", r"unknown setting 'grid'.*\(a helper of the file is in capitals, or is read further"),
         ("epoch = 'many'", "epoch is 'many', not a whole number of 1 or more"),
         ("batch_size = 0", "batch_size is 0, not a whole number of 1"),
         ("batch_size = True", "batch_size is True, not a whole number"),
         ("mix_prob = 1.5", "mix_prob is 1.5, not a number from 0 to 1"),
         ("amp_dtype = 'fp16'", "amp_dtype is 'fp16', not 'float16' or 'bfloat16'"),
+        ("custom_imports = ['a']", r"custom_imports is \['a'\], not a dict or None"),
         ("seed = -1", "seed is -1, not a whole number of 0 or more or None"),
         ("hooks = [1]", r"hooks is \[1\], not a list of dicts"),
     ],
@@ -120,7 +122,7 @@ def test_overrides_reach_any_depth(small: Path) -> None:
         "optimizer.lr=1e-3",
         "model.backbone.drop_path=0.1",
         "data.train.split=Area_1,Area_3",
-        "hooks.6.test_last=True",
+        "hooks.5.test_last=True",
         "data.test.test_cfg.aug_transform.1.0.scale=[0.9, 1.1]",
         "scheduler.max_lr=(0.1, 0.01)",
         "clip_grad=none",
@@ -129,7 +131,7 @@ def test_overrides_reach_any_depth(small: Path) -> None:
     assert (config.epoch, config.optimizer.lr, config.clip_grad) == (5, 1e-3, None)
     assert config.model.backbone == {"type": "FFNet3D", "in_channels": 6, "drop_path": 0.1}
     assert config.data.train.split == ["Area_1", "Area_3"]
-    assert config.hooks[6].test_last is True
+    assert config.hooks[5].test_last is True
     assert config.data.test.test_cfg.aug_transform[1][0].scale == [0.9, 1.1]
     assert config.scheduler.max_lr == (0.1, 0.01)
 
@@ -194,9 +196,30 @@ def test_the_data_root_reaches_every_part(small: Path) -> None:
         apply_data_root(Config(), "x")
 
 
-def test_a_variable_of_the_file_cannot_be_overridden_without_effect(small: Path) -> None:
-    with pytest.raises(ValueError, match=r"'dataset_type=X': .*data\.train\.type"):
-        load_config(small, ["dataset_type=X"])
+@pytest.mark.parametrize(
+    ("word", "instead"),
+    [
+        ("dataset_type=X", r"data\.train\.type"),
+        ("num_classes=3", r"data\.num_classes and model\.num_classes"),
+    ],
+)
+def test_a_variable_of_the_file_cannot_be_overridden_without_effect(
+    small: Path, word: str, instead: str
+) -> None:
+    with pytest.raises(ValueError, match=f"'{word}': the file has used .*{instead}"):
+        load_config(small, [word])
+
+
+def test_what_pointcept_does_before_and_beside_a_run_is_no_mistake(small: Path) -> None:
+    beside = 'dict(type="GarbageHandler", interval=9), dict(type="CheckpointLoader", strict=False)'
+    imports = 'custom_imports = dict(imports=["not_a_module"], allow_failed_imports=False)'
+    small.write_text(f"{SMALL}\nhooks = [{beside}]\n{imports}\nenable_wandb = True\n")
+    config = load_config(small)
+    validate_config(config)
+    assert config.custom_imports.imports == ["not_a_module"]
+    warnings = " ".join(settings_without_effect(config))
+    assert "enable_wandb=True has no effect here: this engine writes metrics.jsonl" in warnings
+    assert "strict=False has no effect here: all weights must be there, and fit" in warnings
 
 
 def test_a_dumped_config_is_the_same_config(small: Path, tmp_path: Path) -> None:
@@ -294,9 +317,16 @@ def broken(place: str, value: Any) -> Callable[[Config], None]:
             r"data.test.test_cfg.aug_transform\[1\]\[0\]: unknown",
         ),
         ("hooks.1.type", "WandbHook", r"hooks\[1\]: unknown type 'WandbHook'"),
-        ("hooks.5.save_frequency", 1, r"hooks\[5\]: unknown key 'save_frequency': did you mean 'save_freq'"),
+        ("hooks.4.save_frequency", 1, r"hooks\[4\]: unknown key 'save_frequency': did you mean 'save_freq'"),
+        (
+            "hooks.1.type",
+            "WeightDecaySchedular",
+            r"hooks\[1\]: .* Pointcept's engine's: .*weight decay is const",
+        ),
+        ("hooks.3.type", "InsSegEvaluator", r"hooks\[3\]: .*this engine does semantic segmentation alone"),
         ("train.type", "InsSegTrainer", "train: unknown type 'InsSegTrainer'"),
-        ("test.type", "ClsTester", "test: unknown type 'ClsTester'"),
+        ("train.type", "MultiDatasetTrainer", "train: .* one data set at a time"),
+        ("test.type", "ClsTester", "test: .*this engine does semantic segmentation alone"),
     ],
 )
 def test_mistakes_are_found_before_any_work(small: Path, place: str, value: Any, text: str) -> None:

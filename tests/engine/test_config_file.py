@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ffnet3d.data.classes import SCANNET20, SCANNET200
 from ffnet3d.engine.config_file import format_config, plain, read_config_file
 
 Write = Callable[..., Path]
@@ -26,8 +28,8 @@ def write(tmp_path: Path) -> Write:
     return to_file
 
 
-def read(path: Path) -> dict[str, Any]:
-    return read_config_file(path, lambda *_: None)
+def read(path: Path, *known: str) -> dict[str, Any]:
+    return read_config_file(path, lambda *_: None, known)
 
 
 def test_settings_are_the_plain_names_of_a_file(write: Write) -> None:
@@ -37,6 +39,41 @@ def test_settings_are_the_plain_names_of_a_file(write: Write) -> None:
         "epoch = double(4)\nnames = NAMES\nangle = _angle\nsave_path = Path('exp') / 'a'\n"
     )
     assert read(path) == {"epoch": 8, "names": ("wall", "floor"), "angle": 0.5, "save_path": "exp/a"}
+
+
+def test_a_name_that_its_file_reads_is_a_setting_only_where_it_is_known(write: Write) -> None:
+    path = write("epoch = 4\nscale = 2\nsteps = epoch * scale\nunread = scale")
+    assert read(path, "epoch") == {"epoch": 4, "steps": 8, "unread": 2}
+    write("scale = 3\nlr = 2 * scale", "base.py")
+    assert read(write("_base_ = 'base.py'\nscale = 5")) == {"lr": 6, "scale": 5}
+
+
+SCANNET_CONSTANTS = "pointcept.datasets.preprocessing.scannet.meta_data.scannet200_constants"
+
+
+def test_pointcepts_class_names_are_known_without_it(write: Write) -> None:
+    path = write(
+        f"from {SCANNET_CONSTANTS} import CLASS_LABELS_200, CLASS_LABELS_20 as few\n"
+        "data = dict(names=CLASS_LABELS_200, few=few)"
+    )
+    assert read(path)["data"] == {"names": SCANNET200, "few": SCANNET20}
+    assert SCANNET_CONSTANTS not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        (f"from {SCANNET_CONSTANTS} import (\n    CLASS_LABELS_200,\n    ABSENT,\n)", "ABSENT"),
+        ("import pointcept.absent as absent", "pointcept.absent"),
+    ],
+)
+def test_other_imports_from_pointcept_say_what_to_do(write: Write, line: str, names: str) -> None:
+    text = (
+        r"config.py, line 2: \w+Error: .*pointcept.* of Pointcept's names this engine has CLASS_LABELS_20, "
+        f"CLASS_LABELS_200; write what {names} stands for into the file, or put Pointcept on the path"
+    )
+    with pytest.raises(ValueError, match=text):
+        read(write(f"epoch = 1\n{line}\n"))
 
 
 def test_dicts_are_merged_into_the_base_and_the_rest_replaces_it(write: Write) -> None:
