@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -52,7 +52,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"there is no checkpoint {path}")
     try:
-        with torch.serialization.safe_globals(_numpy_scalars()):
+        with torch.serialization.safe_globals(_readable()):
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGE as error:
         raise ValueError(
@@ -103,11 +103,33 @@ def _write(state: dict[str, Any], file: BinaryIO) -> None:
         raise
 
 
-def _numpy_scalars() -> list[Any]:
-    """What reading Pointcept's `best_metric_value`, a NumPy float, needs; it runs nothing from the file."""
-    scalar = np.float64(0).__reduce__()[0]
-    spelled = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
-    return [*spelled, np.dtype, type(np.dtype(np.float32)), type(np.dtype(np.float64))]
+def _readable() -> list[Any]:
+    """What else Pointcept's checkpoints name; reading it runs nothing from the file.
+
+    `best_metric_value` is a NumPy float. PyTorch before 2.2 has put a function into OneCycleLR's state.
+    """
+    scalar: Any = np.float64(0).__reduce__()[0]
+    return [
+        *(_named(scalar, f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")),
+        *(np.dtype, type(np.dtype(np.float32)), type(np.dtype(np.float64))),
+        _named(_attribute, "builtins", "getattr"),
+        _named(_attribute, "torch.optim.lr_scheduler", "OneCycleLR"),
+    ]
+
+
+def _named(function: Callable[..., Any], module: str, name: str) -> Callable[..., Any]:
+    """`function` as what stands for module.name in a file (a pair of both works from PyTorch 2.6 on)."""
+
+    def stand_in(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    stand_in.__module__, stand_in.__name__, stand_in.__qualname__ = module, name, name
+    return stand_in
+
+
+def _attribute(_: Any, name: str) -> str:
+    """In place of an attribute, its name."""
+    return name
 
 
 def _misshapen(weights: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> list[str]:

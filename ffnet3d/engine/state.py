@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ffnet3d.engine.checkpoint import load_checkpoint, load_state
+from ffnet3d.engine.foreign import restore_foreign
+from ffnet3d.engine.rates import Rates
 from ffnet3d.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -58,18 +60,41 @@ class TrainingState:
     processes: int = 1
     step: int = 0  # optimizer steps done
     best_miou: float = float("-inf")
+    epoch_rates: Rates = field(init=False)  # at the start of the epoch
+
+    def __post_init__(self) -> None:
+        self.epoch_rates = self.rates()
+
+    def rates(self) -> Rates:
+        """Where the schedule stands now."""
+        return Rates.of(self.optimizer, self.scheduler)
+
+    def advance(self) -> None:
+        """Count a step that is done."""
+        self.step += 1
+        if self.step % self.schedule.steps_per_epoch == 0:
+            self.epoch_rates = self.rates()
 
     def checkpoint(self, config_text: str) -> dict[str, Any]:
-        """Pointcept's dictionary, and what an exact resumption needs besides: `step`, `ffnet3d`."""
+        """Pointcept's dictionary, and what an exact resumption needs besides: `step`, `ffnet3d`.
+
+        Pointcept goes on at the start of an epoch. From a checkpoint within one it repeats that epoch, with
+        the rates that the epoch began with: else its schedule would run out before the last epoch does.
+        """
         return {
             "epoch": self.step // self.schedule.steps_per_epoch,
             "step": self.step,
             "state_dict": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-            "scaler": self.scaler.state_dict() if self.scaler.is_enabled() else None,
+            "optimizer": self.epoch_rates.optimizer_state(self.optimizer),
+            "scheduler": self.epoch_rates.scheduler,
+            "scaler": scaler_state(self.scaler),
             "best_metric_value": self.best_miou,
-            "ffnet3d": {"version": __version__, "config": config_text, **self.origin()},
+            "ffnet3d": {
+                "version": __version__,
+                "config": config_text,
+                "rates": vars(self.rates()),
+                **self.origin(),
+            },
         }
 
     def identity(self) -> dict[str, int]:
@@ -83,15 +108,34 @@ class TrainingState:
 
     def origin(self) -> dict[str, int]:
         """What a checkpoint tells of its run."""
-        return {**self.identity(), "processes": self.processes}
+        return {
+            **self.identity(),
+            "processes": self.processes,
+            "loss_scaling": self.scaler.is_enabled(),
+        }
 
     def restore(self, path: Path) -> None:
-        """Go on from a checkpoint; ValueError where it is of a run with other data, batches or precision."""
+        """Go on from a checkpoint of this engine or of Pointcept.
+
+        ValueError where it is of a run with other data, batches or precision.
+        """
         checkpoint = load_checkpoint(path)
-        self.check_same_run(checkpoint, path)
+        if "ffnet3d" in checkpoint:
+            self.check_same_run(checkpoint, path)
+            self.restore_own(checkpoint, path)
+        else:
+            restore_foreign(self, checkpoint, path)
+            self.epoch_rates = self.rates()
+
+    def restore_own(self, checkpoint: dict[str, Any], path: Path) -> None:
+        """Set everything to what a checkpoint of this engine holds."""
         load_state(self.network, checkpoint["state_dict"], str(path))
         self.optimizer.load_state_dict(checkpoint["optimizer"])
         self.scheduler.load_state_dict(checkpoint["scheduler"])
+        self.epoch_rates = self.rates()
+        rates = checkpoint["ffnet3d"].get("rates")
+        if rates is not None:  # early checkpoints have those of the step in Pointcept's place
+            Rates(**rates).apply(self.optimizer, self.scheduler)
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(checkpoint["scaler"])
         self.step = checkpoint["step"]
@@ -99,8 +143,6 @@ class TrainingState:
 
     def check_same_run(self, checkpoint: dict[str, Any], path: Path) -> None:
         """ValueError naming what the checkpoint and this run do not share."""
-        if "ffnet3d" not in checkpoint:
-            raise ValueError(f"{path} is not of this engine: start from its weights instead (-w {path})")
         for name, value in self.identity().items():
             former = checkpoint["ffnet3d"].get(name)
             if former != value:
@@ -116,5 +158,11 @@ class TrainingState:
                 processes,
                 self.processes,
             )
-        if (checkpoint["scaler"] is None) == self.scaler.is_enabled():
+        scaling = checkpoint["ffnet3d"].get("loss_scaling", checkpoint["scaler"] is not None)
+        if scaling != self.scaler.is_enabled():
             raise ValueError(f"{path} is of a run with another amp_dtype or device: keep them when resuming")
+
+
+def scaler_state(scaler: torch.amp.GradScaler) -> dict[str, Any]:
+    """The scaler's state, a fresh one's where this run needs none: Pointcept has one for every precision."""
+    return (scaler if scaler.is_enabled() else torch.amp.GradScaler("cpu")).state_dict()

@@ -150,7 +150,7 @@ class Trainer:
         state.scaler.update()
         if state.scaler.get_scale() >= scale:
             state.scheduler.step()
-        state.step += 1
+        state.advance()
         if self.config.empty_cache and self.fabric.device.type == "cuda":
             torch.cuda.empty_cache()
 

@@ -187,6 +187,24 @@ def test_the_numpy_scores_of_pointcept_are_read(tmp_path: Path) -> None:
     assert load_checkpoint(path)["best_metric_value"] == 0.5
 
 
+def test_the_schedule_of_an_older_pytorch_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.pth"
+    function = torch.optim.lr_scheduler.OneCycleLR._annealing_cos  # pickled as getattr(OneCycleLR, its name)
+    saved(path, scheduler={"total_steps": 10, "anneal_func": function})
+    assert load_checkpoint(path)["scheduler"] == {"total_steps": 10, "anneal_func": "_annealing_cos"}
+
+
+def test_getattr_in_a_file_reaches_nothing(tmp_path: Path) -> None:
+    class Reach:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return getattr, (str, "join")
+
+    path = tmp_path / "reach.pth"
+    saved(path, reach=Reach())
+    with pytest.raises(ValueError, match=r"reach\.pth .*holds more than tensors"):
+        load_checkpoint(path)
+
+
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_weights_load_with_and_without_the_prefix_of_ddp(tmp_path: Path, prefix: str) -> None:
     expected = network().state_dict()

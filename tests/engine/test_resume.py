@@ -16,7 +16,7 @@ from tiny_run import tiny_config
 
 pytest.importorskip("lightning_fabric", reason="pip install 'ffnet3d[train]'")
 
-from ffnet3d.engine.checkpoint import load_checkpoint, save_checkpoint
+from ffnet3d.engine.checkpoint import load_checkpoint
 from ffnet3d.engine.config import dump_config
 from ffnet3d.engine.train import train
 
@@ -161,13 +161,3 @@ def test_resuming_nothing_is_an_error(tmp_path: Path) -> None:
 def test_another_run_cannot_resume(undisturbed: Path, override: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         train(tiny_config(undisturbed, "whole", "resume=True", *override.split()))
-
-
-def test_a_checkpoint_of_another_engine_cannot_resume(tmp_path: Path) -> None:
-    train(tiny_config(tmp_path, "run", "evaluate=False"))
-    file = tmp_path / "run" / "model" / "model_last.pth"
-    checkpoint = load_checkpoint(file)
-    del checkpoint["ffnet3d"]
-    save_checkpoint(file, checkpoint)
-    with pytest.raises(ValueError, match="not of this engine: start from its weights"):
-        train(tiny_config(tmp_path, "run", "resume=True"))

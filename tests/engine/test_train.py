@@ -43,7 +43,8 @@ def weights(result: TrainResult) -> dict[str, torch.Tensor]:
 
 
 def test_a_run_leaves_its_files_and_learns(tmp_path: Path, rooms: Path) -> None:
-    result = run(tmp_path, rooms, "epoch=24", "eval_epoch=6", "mix_prob=0", "model.backbone.drop_path=0.0")
+    calm = ("mix_prob=0", "model.backbone.drop_path=0.0", "model.backbone.bn_momentum=0.1")
+    result = run(tmp_path, rooms, "epoch=24", "eval_epoch=6", *calm)
     assert result.steps == 48
     for name in (
         "config.py",
@@ -59,8 +60,7 @@ def test_a_run_leaves_its_files_and_learns(tmp_path: Path, rooms: Path) -> None:
     assert len(steps[0]["lr"]) == 2
     assert sum(line["loss"] for line in steps[-5:]) < 0.7 * sum(line["loss"] for line in steps[:5])
     assert result.best_miou == max(line["mIoU"] for line in evaluations)
-    # Few steps: the running statistics (momentum 0.01) still lag behind the weights.
-    assert evaluations[-1]["allAcc"] > evaluations[0]["allAcc"]
+    assert evaluations[-1]["allAcc"] > evaluations[0]["allAcc"] + 0.1
     assert result.test is not None
 
 
