@@ -170,7 +170,7 @@ def check_named(node: Node, known: Mapping[str, tuple[str, ...]], where: str) ->
     with place(where):
         name = str(node.get("type"))
         if name in REFUSED:
-            raise ValueError(f"{name} is Pointcept's engine's: {REFUSED[name]}")
+            raise ValueError(f"{name} works in Pointcept's engine only: {REFUSED[name]}")
         if name not in known:
             raise ValueError(f"unknown type {name!r}: {nearest(name, known)}")
         check_known(node, ("type", *known[name]))

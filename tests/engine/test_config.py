@@ -321,7 +321,7 @@ def broken(place: str, value: Any) -> Callable[[Config], None]:
         (
             "hooks.1.type",
             "WeightDecaySchedular",
-            r"hooks\[1\]: .* Pointcept's engine's: .*weight decay is const",
+            r"hooks\[1\]: .* in Pointcept's engine only: .*decay is const",
         ),
         ("hooks.3.type", "InsSegEvaluator", r"hooks\[3\]: .*this engine does semantic segmentation alone"),
         ("train.type", "InsSegTrainer", "train: unknown type 'InsSegTrainer'"),
