@@ -3,7 +3,7 @@
     export POINTCEPT_ROOT=/path/to/Pointcept
     PYTHONPATH=$POINTCEPT_ROOT python -m pytest tests/pointcept/test_checkpoints_live.py
 
-Pointcept's trainer wants a GPU. All batches are the same room, so that nothing depends on their order.
+Its trainer wants a GPU; version 1.5 reads other data files and is skipped. All batches are the same room, so that nothing depends on their order.
 """
 
 from __future__ import annotations
@@ -58,14 +58,17 @@ class Curve:
 
 @pytest.fixture(scope="module")
 def pointcept() -> ModuleType:
-    """The module that runs Pointcept's engine; skips where there is no checkout or no GPU."""
+    """The module that runs Pointcept's engine; skips where it cannot run."""
     if "POINTCEPT_ROOT" not in os.environ:
         pytest.skip("set POINTCEPT_ROOT to a checkout of Pointcept, and put it on PYTHONPATH, to run this")
     try:
         torch.zeros(1).cuda()
-        return importlib.import_module("ffnet3d.pointcept.run")
+        run = importlib.import_module("ffnet3d.pointcept.run")
     except (ImportError, AssertionError, RuntimeError) as error:
         pytest.skip(f"Pointcept's trainer cannot run here: {error}")
+    if not hasattr(importlib.import_module("pointcept.engines.train"), "AMP_DTYPE"):
+        pytest.skip("this checkout is of Pointcept 1.5, whose scenes are .pth files: take a later one")
+    return run
 
 
 def make_config(folder: Path, name: str, *overrides: str) -> Config:
@@ -161,7 +164,7 @@ def test_runs_move_between_the_engines(pointcept: ModuleType, tmp_path: Path, op
 
 
 def test_pointcept_tests_our_best_checkpoint(pointcept: ModuleType, tmp_path: Path) -> None:
-    # A point a voxel: what else shares a voxel with others takes part in views that the engines compose apart.
+    # One point a voxel: those that share one are spread over views, by each engine in its own way.
     ours = train_here(make_config(tmp_path, "here", "data.test.test_cfg.voxelize.grid_size=0.1"))
     config: Any = load_config(ours.folder / "config.py", (f"save_path='{tmp_path / 'tested'}'",))
     config.weight = str(ours.folder / "model" / "model_best.pth")
