@@ -3,7 +3,8 @@
     export POINTCEPT_ROOT=/path/to/Pointcept
     PYTHONPATH=$POINTCEPT_ROOT python -m pytest tests/pointcept/test_checkpoints_live.py
 
-Its trainer wants a GPU; version 1.5 reads other data files and is skipped. All batches are the same room, so that nothing depends on their order.
+Its trainer wants a GPU; version 1.5 reads other data files and is skipped. All batches are the same
+room, so that nothing depends on their order.
 """
 
 from __future__ import annotations
