@@ -23,9 +23,7 @@ empty_cache = False
 empty_cache_per_epoch = False
 find_unused_parameters = False
 
-# Pointcept's engine only: with this line its own tools/train.py finds FFNet3D, no other change needed.
-custom_imports = dict(imports=["ffnet3d.pointcept"])
-enable_wandb = False
+enable_wandb = False  # Pointcept's engine only
 wandb_project = "ffnet3d"
 wandb_key = None
 

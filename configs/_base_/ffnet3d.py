@@ -2,6 +2,8 @@
 
 _base_ = ["default_runtime.py"]
 
+custom_imports = dict(imports=["ffnet3d.pointcept"])  # by this line Pointcept's own tools find FFNet3D
+
 batch_size = 12
 num_worker = 24
 mix_prob = 0.8

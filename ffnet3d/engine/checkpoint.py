@@ -64,15 +64,16 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def load_weights(model: nn.Module, path: str | Path) -> None:
+def load_weights(model: nn.Module, path: str | Path, rename: Callable[[str], str] = str) -> None:
     """Load the weights of a checkpoint (.pth) or of shared weights (.safetensors) into `model`, strictly.
 
-    A leading "module." of either side does not matter. Raises ValueError naming the file, and the first keys
+    `rename` turns names in the file into names of the model; a leading "module." of either side does not
+    matter. Raises ValueError naming the file, and the first keys
     that are missing, unexpected or of another shape.
     """
     path = Path(path)
     weights = read_safetensors(path) if path.suffix == ".safetensors" else load_checkpoint(path)["state_dict"]
-    load_state(model, weights, str(path))
+    load_state(model, {rename(name): value for name, value in weights.items()}, str(path))
 
 
 def load_state(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:

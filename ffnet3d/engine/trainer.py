@@ -19,7 +19,7 @@ from ffnet3d.engine.distributed import all_reduce, choose_precision, share_buffe
 from ffnet3d.engine.errors import unwrap_errors
 from ffnet3d.engine.evaluate import Evaluation, evaluate, to_device
 from ffnet3d.engine.events import MetricsLog
-from ffnet3d.engine.hooks import hook_argument
+from ffnet3d.engine.hooks import hook_argument, weight_renaming
 from ffnet3d.engine.optim import build_optimizer, build_scheduler
 from ffnet3d.engine.progress import progress
 from ffnet3d.engine.run_folder import RunFolder
@@ -87,7 +87,7 @@ class Trainer:
         if self.config.resume:
             logger.warning("%s has no checkpoint yet: starting at the first step", self.folder.root)
         if self.config.weight:
-            load_weights(self.state.network, Path(self.config.weight))
+            load_weights(self.state.network, Path(self.config.weight), weight_renaming(self.config))
             logger.info("Starting from the weights of %s", self.config.weight)
 
     def run(self) -> None:

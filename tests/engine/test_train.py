@@ -12,7 +12,7 @@ from tiny_run import tiny_config, write_rooms
 
 pytest.importorskip("lightning_fabric", reason="pip install 'ffnet3d[train]'")
 
-from ffnet3d.engine.checkpoint import load_checkpoint
+from ffnet3d.engine.checkpoint import load_checkpoint, save_checkpoint
 from ffnet3d.engine.config import load_config
 from ffnet3d.engine.state import Schedule
 from ffnet3d.engine.train import TrainResult, train
@@ -132,6 +132,18 @@ def test_weights_to_start_from(tmp_path: Path, rooms: Path) -> None:
     second = run(tmp_path / "b", rooms, f"weight='{start}'", "epoch=1", "eval_epoch=1", "hooks=[]", *still)
     name = "seg_head.weight"
     torch.testing.assert_close(weights(second)[name], weights(first)[name], rtol=0, atol=1e-12)
+
+
+def test_names_of_the_start_weights_are_replaced_as_configured(tmp_path: Path, rooms: Path) -> None:
+    first = weights(run(tmp_path / "a", rooms, "epoch=1", "eval_epoch=1"))
+    start = tmp_path / "start.pth"
+    renamed = {name.replace("backbone.", "student."): value for name, value in first.items()}
+    save_checkpoint(start, {"state_dict": renamed})
+    loader = "hooks=[{'type': 'CheckpointLoader', 'keywords': 'student.', 'replacement': 'backbone.'}]"
+    still = ("optimizer.lr=0.0", "param_dicts=None", "scheduler.max_lr=1e-30", "optimizer.weight_decay=0.0")
+    second = run(tmp_path / "b", rooms, f"weight='{start}'", "epoch=1", "eval_epoch=1", loader, *still)
+    name = "backbone.stem.conv.weight"
+    torch.testing.assert_close(weights(second)[name], first[name], rtol=0, atol=1e-12)
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, rooms: Path) -> None:
