@@ -78,6 +78,9 @@ def start(worker: Callable[[Any], None], config: Config, layout: Layout) -> None
 
 def as_pointcept(config: Config) -> Any:
     """The config read by Pointcept itself, which writes it to the run's folder unless it is resumed."""
+    for hook in config.hooks:
+        if hook.type == "CheckpointLoader":
+            hook.setdefault("strict", True)  # or weights of another network would be passed over in silence
     if config.backend != "auto":
         config.model.backbone.backend = config.backend
     with tempfile.TemporaryDirectory() as folder:

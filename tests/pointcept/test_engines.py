@@ -115,6 +115,7 @@ def test_pointcept_trains_tests_and_resumes(elsewhere: Path) -> None:
     written = load_config(run.config)
     assert written.model.backbone.type == "FFNet3D"
     assert written.save_path == "exp/d/run"
+    assert written.hooks[0] == {"type": "CheckpointLoader", "strict": True}
 
     run.model_last.write_bytes(b"weights")
     run.result.mkdir()
