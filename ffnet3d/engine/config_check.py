@@ -63,7 +63,21 @@ def settings_without_effect(config: Node) -> list[str]:
     first = largest[0] if isinstance(largest, Sequence) else largest
     if None not in (rate, first) and rate != first:
         found.append(f"optimizer.lr={rate!r} has no effect: scheduler.max_lr={largest!r} sets the rates")
-    return found
+    return found + warn_of_colors(config)
+
+
+def warn_of_colors(config: Node) -> list[str]:
+    """A sentence where a config in the release's dialect (type="ffnet") means other colours than it gets."""
+    if config["model"].get("backbone", {}).get("type") != "ffnet":
+        return []
+    parts = [config["data"][part] for part in ("train", "val", "test") if part in config["data"]]
+    steps = [step for part in parts for step in part.get("transform") or []]
+    if all(step.get("symmetric") for step in steps if step["type"] == "NormalizeColor"):
+        return []
+    return [
+        "type='ffnet': NormalizeColor gives colours from 0 to 1, as in Pointcept since version 1.6; the "
+        "authors' code gives -1 to 1: for weights of the release set symmetric=True in every NormalizeColor"
+    ]
 
 
 def check_model(model: Node) -> None:

@@ -18,6 +18,7 @@ from ffnet3d.data.fragments import TestScene
 from ffnet3d.engine.build import build_dataset, build_network
 from ffnet3d.engine.checkpoint import load_weights
 from ffnet3d.engine.config import Config, validate_config
+from ffnet3d.engine.config_check import warn_of_colors
 from ffnet3d.engine.distributed import launch, resolve_layout
 from ffnet3d.engine.evaluate import reduce_confusion
 from ffnet3d.engine.logs import setup_logging
@@ -85,6 +86,8 @@ def test_process(fabric: Fabric, config: Config, weight: Path) -> TestResult:
     folder = RunFolder(Path(config.save_path))
     folder.create()
     setup_logging(folder.root / "test.log", fabric.is_global_zero)
+    for warning in warn_of_colors(config):
+        logger.warning(warning)
     config.seed = fabric.broadcast(config.seed or 0)
     network = build_network(config, fabric)
     load_weights(network, weight)

@@ -220,6 +220,18 @@ def test_settings_without_effect_are_said(
     assert "enable_wandb=True has no effect here" in caplog.text
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_colours_of_the_release_are_said(
+    tmp_path: Path, rooms: Path, caplog: pytest.LogCaptureFixture, symmetric: bool
+) -> None:
+    colours = f"{{'type': 'NormalizeColor', 'symmetric': {symmetric}}}"
+    places = ("train.transform.3", "val.transform.2", "test.transform.0")
+    words = [f"data.{place}={colours}" for place in places]
+    with caplog.at_level("WARNING", logger="ffnet3d"):
+        run(tmp_path, rooms, "epoch=1", "eval_epoch=1", "model.backbone.type=ffnet", *words)
+    assert ("for weights of the release set symmetric=True" in caplog.text) is not symmetric
+
+
 def test_scenes_without_labels_are_not_trained_on(tmp_path: Path) -> None:
     write_rooms(tmp_path / "rooms")
     for file in (tmp_path / "rooms" / "Area_1").glob("*/segment.npy"):
