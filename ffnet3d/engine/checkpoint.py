@@ -18,8 +18,12 @@ from torch import Tensor, nn
 
 from ffnet3d.atomic import write_atomic
 from ffnet3d.models.hub import read_safetensors
+from ffnet3d.models.release import is_released
 
 WRAPPER = "module."  # what DistributedDataParallel puts before the names of parameters
+IMPORT_FIRST = (
+    "weights of the authors' release: run `ffnet3d import-release {} imported.pth`, and give -w imported.pth"
+)
 SHOWN = 3  # keys of each kind that an error text lists
 
 # What torch's reader raises for bytes that are no checkpoint, depending on where in them it stumbles.
@@ -48,20 +52,30 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
 
     Raises ValueError naming the file where it does not exist, is truncated, or is no checkpoint.
     """
+    checkpoint = read_file(path)
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), Mapping):
+        if isinstance(checkpoint, Mapping) and is_released(checkpoint):
+            raise ValueError(f"{path} holds {IMPORT_FIRST.format(path)}")
+        raise ValueError(f"{path} is not a checkpoint: it holds no dict with a 'state_dict'")
+    return checkpoint
+
+
+def read_file(path: str | Path) -> Any:
+    """What torch.save has put into a file, tensors on the CPU; nothing in the file is executed.
+
+    Raises ValueError naming the file where it does not exist, is truncated, or holds other objects.
+    """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no checkpoint {path}")
     try:
         with torch.serialization.safe_globals(_readable()):
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGE as error:
         raise ValueError(
             f"{path} ({path.stat().st_size} bytes) is truncated, is no checkpoint, or holds more than "
             "tensors and plain values: copy it again, or take another file of that model/ folder"
         ) from error
-    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), Mapping):
-        raise ValueError(f"{path} is not a checkpoint: it holds no dict with a 'state_dict'")
-    return checkpoint
 
 
 def load_weights(model: nn.Module, path: str | Path, rename: Callable[[str], str] = str) -> None:
@@ -86,6 +100,8 @@ def load_state(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> 
         _listed("unexpected", [name for name in weights if name not in expected]),
         _listed("of another shape", _misshapen(weights, expected)),
     ]
+    if any(problems) and is_released(weights):
+        raise ValueError(f"{source} holds {IMPORT_FIRST.format(source)}")
     if any(problems):
         raise ValueError(
             f"the weights of {source} are of another network: {'; '.join(filter(None, problems))}. "

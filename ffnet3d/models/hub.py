@@ -29,10 +29,20 @@ def save_pretrained(model: nn.Module, folder: str | Path, meta: Mapping[str, Any
     if not isinstance(config, Mapping) or "type" not in config:
         name = type(model).__name__
         raise ValueError(f"{name} does not know its config: build it with create_model or build_model")
+    return write_pretrained(folder, model.state_dict(), config, meta)
+
+
+def write_pretrained(
+    folder: str | Path,
+    weights: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    meta: Mapping[str, Any] | None = None,
+) -> Path:
+    """`save_pretrained` for the state dict of the model that `config`, a `type=` dict, describes."""
     safetensors = require("safetensors.torch", "train")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    state = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
     text = json.dumps({**(meta or {}), "ffnet3d": __version__, "model": config}, indent=2) + "\n"
     write_atomic(folder / WEIGHTS, lambda file: file.write(safetensors.save(state)))
     write_atomic(folder / CONFIG, lambda file: file.write(text.encode()))
