@@ -18,6 +18,7 @@ from ffnet3d.models.release import describe, from_release, is_released, to_relea
 CHECKPOINT = ".pth"
 ACTIVATIONS = {"gelu": True, "relu": False}
 S3DIS_CLASSES = 13
+COLORS = "They were trained on colours from -1 to 1: NormalizeColor(symmetric=True), or color / 127.5 - 1"
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -49,7 +50,7 @@ def import_release(source: Path, out: Path, activation: str = "", conditions: st
         write_pretrained(out, weights, model_config(weights, backbone, classes))
         purpose = f"for ffnet3d.from_pretrained({str(out)!r})"
     summary = summarize(weights, backbone, classes)
-    return f"Read {source}: released weights, {summary}\nWrote {out}: weights of FFNet3D, {purpose}"
+    return f"Read {source}: released weights, {summary}\nWrote {out}: weights of FFNet3D, {purpose}\n{COLORS}"
 
 
 def export_release(source: Path, out: Path) -> str:

@@ -14,8 +14,10 @@ import_models()
 from ffnet3d.pointcept.backbone import FFNet3D  # noqa: E402
 from ffnet3d.pointcept.prompt_training import adapt_prompt_models  # noqa: E402
 from ffnet3d.pointcept.spawn import register_in_spawned_processes  # noqa: E402
+from ffnet3d.pointcept.transforms import extend_normalize_color  # noqa: E402
 
 __all__ = ["FFNet3D"]
 
 adapt_prompt_models()
+extend_normalize_color()
 register_in_spawned_processes()

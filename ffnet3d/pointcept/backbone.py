@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from pointcept.models.builder import MODELS
 from pointcept.models.utils.structure import Point
+from torch import Tensor
 
 from ffnet3d.models import network
 from ffnet3d.models.network import Encoding
 from ffnet3d.models.registry import MODELS as OURS
+from ffnet3d.models.release import check_function, from_release_entry, is_released
 from ffnet3d.ops import segment_reduce
 from ffnet3d.voxels import batch2offset
 
@@ -28,6 +30,8 @@ class FFNet3D(network.FFNet3D):
     def __init__(self, **arguments: Any) -> None:
         OURS.check({"type": "FFNet3D", **arguments})
         super().__init__(**arguments)
+        # Pointcept's CheckpointLoader passes over names that it does not know, and would train from scratch.
+        self.register_load_state_dict_pre_hook(take_released)
 
     def forward(self, batch: Mapping[str, Any]) -> Any:
         """A Point with `feat` [N, C] for a Point, features [N, C] for any other mapping.
@@ -46,6 +50,17 @@ class FFNet3D(network.FFNet3D):
 
 if MODELS.get("ffnet") is None:  # the authors' fork of Pointcept has its own
     MODELS.register_module("ffnet", module=FFNet3D)
+
+
+def take_released(module: FFNet3D, weights: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Bring names and layout of the released code in `weights`, where they are its, to ours."""
+    names = [name.removeprefix(prefix) for name in weights if name.startswith(prefix)]
+    if not is_released(names):
+        return
+    check_function(module.config.pdnorm_ln, module.config.pdnorm_decouple)
+    for name in names:
+        renamed, value = from_release_entry(name, weights.pop(prefix + name))
+        weights[prefix + renamed] = value
 
 
 def with_grid(batch: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 import ffnet3d
 from ffnet3d import cli
 from ffnet3d.engine.checkpoint import load_weights
+from ffnet3d.engine.released import COLORS
 from ffnet3d.models import create_model, read_config
 from ffnet3d.models.release import from_release
 
@@ -61,6 +62,7 @@ def test_import_for_training_and_test(checkpoint: Path, tmp_path: Path) -> None:
         f"Read {checkpoint}: released weights, {parameters:,} parameters, encoder 1,1,2,1, decoder 1,1,1, "
         "13 classes",
         f"Wrote {out}: weights of FFNet3D, for -w {out} of train and test",
+        COLORS,
     ]
     assert torch.load(out, weights_only=True)["epoch"] == 800
     model = build_ours(CASES["small"]).to_empty(device="cpu")
@@ -76,7 +78,8 @@ def test_import_to_share(name: str, activation: str, tmp_path: Path) -> None:
     torch.save(weights(name), tmp_path / "bare.pth")
     folder = tmp_path / "shared"
     out = run("import-release", tmp_path / "bare.pth", folder, "--activation", activation)
-    assert out.endswith(f"Wrote {folder}: weights of FFNet3D, for ffnet3d.from_pretrained({str(folder)!r})\n")
+    wrote = f"Wrote {folder}: weights of FFNet3D, for ffnet3d.from_pretrained({str(folder)!r})"
+    assert out.endswith(f"{wrote}\n{COLORS}\n")
     model, same = ffnet3d.from_pretrained(folder), build_ours(CASES[name])
     same.load_state_dict(from_release(weights(name)), assign=True)
     results = [evaluate_ours(each, CASES[name], 500).logits for each in (model, same)]

@@ -11,11 +11,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import ffnet3d
+from ffnet3d.data.registry import TRANSFORMS
 from ffnet3d.models import FFNet3D
+from ffnet3d.models.release import to_release
 
 BACKBONE: dict[str, Any] = {
     "in_channels": 4,
@@ -143,6 +146,37 @@ def test_prompt_training_takes_it(pointcept: ModuleType) -> None:
 def test_a_wrong_argument_is_named(pointcept: ModuleType) -> None:
     with pytest.raises(ValueError, match="FFNet3D has no argument 'enc_kernel'"):
         build(pointcept, "FFNet3D", **BACKBONE, enc_kernel=3)
+
+
+def test_released_weights_are_taken_as_they_are(pointcept: ModuleType) -> None:
+    head = {"num_classes": 5, "backbone_out_channels": 7, "backbone": {"type": "ffnet", **BACKBONE}}
+    expected, model = (build(pointcept, "DefaultSegmentorV2", **head) for _ in range(2))
+    for parameter in expected.parameters():
+        torch.nn.init.normal_(parameter)
+    released = to_release(expected.state_dict())
+    assert "backbone.enc.enc1.block0.token_mixer.1.weight" in released
+    result = model.load_state_dict(released, strict=False)  # as Pointcept's CheckpointLoader
+    assert result == ([], [])
+    with torch.no_grad():
+        assert torch.equal(model(sample()), expected(sample()))
+
+
+def test_released_weights_of_another_function_are_refused(pointcept: ModuleType) -> None:
+    model = build(pointcept, "ffnet", **BACKBONE, pdnorm_ln=True)
+    with pytest.raises(ValueError, match="layer norms by data set"):
+        model.load_state_dict({"embedding.stem.conv.weight": torch.zeros(6, 5, 5, 5, 4)}, strict=False)
+
+
+@pytest.mark.usefixtures("pointcept")
+def test_colours_for_released_weights() -> None:
+    transforms = importlib.import_module("pointcept.datasets.transform").TRANSFORMS
+    colors = {"color": np.float32([[0, 255, 51]])}
+    plain = transforms.build({"type": "NormalizeColor"})(dict(colors))
+    assert plain["color"].tolist() == np.float32([[0, 1, 0.2]]).tolist()
+    symmetric = {"type": "NormalizeColor", "symmetric": True}
+    theirs = transforms.build(symmetric)(dict(colors))["color"]
+    assert theirs.tolist() == TRANSFORMS.build(symmetric)(colors, np.random.default_rng())["color"].tolist()
+    assert theirs.tolist() == np.float32([[-1, 1, 51 / 127.5 - 1]]).tolist()
 
 
 def test_the_authors_own_ffnet_stays(standin: Path) -> None:  # noqa: ARG001
