@@ -38,10 +38,19 @@ class ColorTransform(ABC):
 @TRANSFORMS.register()
 @dataclass(frozen=True)
 class NormalizeColor:
-    """Colours from 0..255 to 0..1."""
+    """Colours from 0..255 to 0..1, or with `symmetric` to -1..1.
+
+    Pointcept's name stood for -1..1 before version 1.6, and so in the authors' release: networks that were
+    trained there need `symmetric=True`.
+    """
+
+    symmetric: bool = False
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:  # noqa: ARG002
-        return {**sample, "color": colors(sample) / 255} if "color" in sample else dict(sample)
+        if "color" not in sample:
+            return dict(sample)
+        color = colors(sample)
+        return {**sample, "color": color / 127.5 - 1 if self.symmetric else color / 255}
 
 
 @TRANSFORMS.register()

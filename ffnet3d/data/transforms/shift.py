@@ -10,7 +10,7 @@ import numpy as np
 
 from ffnet3d.data.registry import TRANSFORMS, Sample
 from ffnet3d.data.transforms.arguments import check_interval, check_numbers
-from ffnet3d.data.transforms.points import box, coordinates, moved
+from ffnet3d.data.transforms.points import box, coordinates, extremes, moved
 
 
 @TRANSFORMS.register()
@@ -21,10 +21,11 @@ class CenterShift:
     apply_z: bool = True
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:  # noqa: ARG002
-        lower, upper = box(sample)
-        shift = (lower + upper) / 2
-        shift[2] = lower[2] if self.apply_z else 0.0
-        return moved(sample, coordinates(sample) - shift)
+        coord = coordinates(sample)
+        lower, upper = extremes(coord)
+        shift = (lower + upper) / 2  # in the type of the coordinates, as in Pointcept: to the same last bit
+        shift[2] = lower[2] if self.apply_z else 0
+        return moved(sample, coord - shift)
 
 
 @TRANSFORMS.register()

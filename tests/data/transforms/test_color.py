@@ -35,6 +35,13 @@ def test_normalize_color() -> None:
     np.testing.assert_allclose(NormalizeColor()(cloud(), RNG(0))["color"], cloud()["color"] / 255, atol=1e-7)
 
 
+def test_normalize_color_as_before_pointcept_1_6() -> None:
+    sample = {"color": np.array([[0, 127.5, 255]], np.float32)}
+    color = NormalizeColor(symmetric=True)(sample, RNG(0))["color"]
+    np.testing.assert_array_equal(color, [[-1, 0, 1]])
+    assert color.dtype == np.float32
+
+
 class TestAutoContrast:
     def test_stretches_each_channel(self) -> None:
         color = ChromaticAutoContrast(p=1, blend_factor=1)(cloud(50, 150), RNG(0))["color"]
