@@ -149,7 +149,11 @@ def info() -> None:
     from ffnet3d.engines import choose_engine
 
     typer.echo(describe_environment())
-    choice = choose_engine("auto")
+    try:
+        choice = choose_engine("auto")
+    except ValueError as error:
+        typer.echo(f"\nengine\n  none: {error}")
+        return
     typer.echo(f"\nengine\n  {choice.name:<18}{choice.why or 'no Pointcept is importable here'}")
 
 

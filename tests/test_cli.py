@@ -148,6 +148,13 @@ def test_info_lists_versions_devices_and_backends() -> None:
     assert installed_version("no-such-package") == "not installed"
 
 
+def test_info_tells_of_a_wrong_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POINTCEPT_ROOT", "nowhere")
+    text = invoke("info").output
+    assert text.startswith(describe_environment())
+    assert text.endswith("none: POINTCEPT_ROOT=nowhere: there is no package pointcept in that folder\n")
+
+
 def test_info_says_why_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)

@@ -61,12 +61,15 @@ class FFNet3DConfig:
         return self.pdnorm_bn or self.pdnorm_ln
 
     def _check_lengths(self) -> None:
-        for name in ("enc_channels", "enc_depths", "dec_channels", "dec_depths", "stride"):
-            if not isinstance(getattr(self, name), tuple):
-                raise ValueError(f"{name} must be a tuple, one entry a stage, got {getattr(self, name)!r}")
+        decoder = () if self.cls_mode else ("dec_depths", "dec_channels")
+        for name in ("enc_channels", "enc_depths", *decoder, "stride"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple):
+                raise ValueError(f"{name} must be a tuple, one entry a stage, got {value!r}")
+            if not all(isinstance(entry, int) for entry in value):
+                raise ValueError(f"{name} must hold whole numbers, got {value}")
         stages = len(self.enc_channels)
         expected = {"enc_depths": stages}
-        decoder = () if self.cls_mode else ("dec_depths", "dec_channels")
         expected |= dict.fromkeys(("stride", *decoder), stages - 1)
         for name, length in expected.items():
             value = getattr(self, name)
@@ -84,11 +87,16 @@ class FFNet3DConfig:
             raise ValueError(f"pdnorm_conditions must be a tuple of names, got {self.pdnorm_conditions!r}")
         if not 0 < self.bn_momentum <= 1:
             raise ValueError(f"bn_momentum must be in (0, 1], got {self.bn_momentum}")
+        for name in ("in_channels", "enc_ks", "dec_ks"):
+            if not isinstance(getattr(self, name), int):
+                raise ValueError(f"{name} must be one whole number, got {getattr(self, name)!r}")
+        if not self.mlp_ratio > 0:
+            raise ValueError(f"mlp_ratio must be above 0, got {self.mlp_ratio}")
         for name in ("enc_ks", "dec_ks"):
             size = getattr(self, name)
             if size < 1 or size % 2 == 0:
                 raise ValueError(f"{name} must be odd and positive, got {size}")
-        for name in ("enc_channels", "dec_channels"):
+        for name in ("enc_channels",) if self.cls_mode else ("enc_channels", "dec_channels"):
             if min(getattr(self, name)) < 1:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.in_channels < 1:

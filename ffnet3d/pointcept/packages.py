@@ -26,20 +26,18 @@ def import_models() -> ModuleType:
         return importlib.import_module(PACKAGE)
     except Exception as error:  # a missing part surfaces as any kind of error
         if importlib.util.find_spec("pointcept") is None:
-            raise absent(error) from error
+            raise absent(error, "put its checkout on the path (PYTHONPATH)") from error
         try:
             return import_what_can_be()
         except ImportError as needed:
             sys.modules.pop(PACKAGE, None)
-            raise absent(needed) from needed
+            raise absent(needed, "install what its README asks for") from needed
 
 
-def absent(error: Exception) -> ImportError:
+def absent(error: Exception, remedy: str) -> ImportError:
     """An ImportError that says what to do."""
     return ImportError(
-        f"Pointcept cannot be imported ({error}): put its checkout on the path (PYTHONPATH, or "
-        "POINTCEPT_ROOT for the ffnet3d command) and install what it asks for; ffnet3d trains without it too "
-        "(-e standalone)"
+        f"Pointcept cannot be imported ({error}): {remedy}; ffnet3d trains without it too (-e standalone)"
     )
 
 

@@ -44,6 +44,10 @@ BAD_ARGUMENTS = [
     ({"in_channels": 0}, "in_channels must be positive, got 0"),
     ({"drop_path": 1.0}, r"drop_path must be in \[0, 1\), got 1.0"),
     ({"drop_path_per": "voxel"}, "drop_path_per must be 'point' or 'scene', got 'voxel'"),
+    ({"enc_ks": (3, 3, 3, 3, 5)}, r"enc_ks must be one whole number, got \(3, 3, 3, 3, 5\)"),
+    ({"in_channels": "6"}, "in_channels must be one whole number, got '6'"),
+    ({"enc_depths": (1, 1, 1, 1, 1.5)}, r"enc_depths must hold whole numbers, got \(1, 1, 1, 1, 1.5\)"),
+    ({"mlp_ratio": -1}, "mlp_ratio must be above 0, got -1"),
     ({"order": ("z", "peano")}, "unknown order 'peano', known: z, z-trans, hilbert, hilbert-trans"),
     ({"pdnorm_conditions": "ScanNet"}, "pdnorm_conditions must be a tuple of names, got 'ScanNet'"),
     ({"enc_depth": (1,)}, "FFNet3D has no argument 'enc_depth': did you mean 'enc_depths'"),
@@ -68,6 +72,10 @@ def test_bn_momentum_reaches_every_batch_norm() -> None:
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d)]
     assert norms
     assert all(norm.momentum == 0.2 for norm in norms)
+
+
+def test_an_encoder_needs_no_decoder() -> None:
+    assert FFNet3DConfig(cls_mode=True, dec_depths=None, dec_channels=None).out_channels == 512
 
 
 def test_bn_momentum_out_of_range_is_refused() -> None:

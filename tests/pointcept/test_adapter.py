@@ -215,7 +215,7 @@ def test_without_pointcept_the_error_says_what_to_do() -> None:
     )
     assert run.returncode == 1
     assert "Pointcept cannot be imported" in run.stderr
-    assert "POINTCEPT_ROOT" in run.stderr
+    assert "put its checkout on the path (PYTHONPATH)" in run.stderr
 
 
 def test_spawned_processes_know_the_network(tmp_path: Path, standin: Path) -> None:

@@ -33,7 +33,7 @@ from torch import nn
 REFERENCE = Path(__file__).with_name("reference.npz")
 
 
-def build_released(case: Case) -> nn.Module:
+def build_released(case: Case, mend: bool = True) -> nn.Module:
     """The authors' network of a case, with drawn weights: a segmentor, or the bare backbone of an encoder."""
     builder = importlib.import_module("pointcept.models").build_model
     config = importlib.import_module("pointcept.utils.config").ConfigDict
@@ -51,7 +51,8 @@ def build_released(case: Case) -> nn.Module:
             )
         )
     model.load_state_dict(draw_weights(model.state_dict()), strict=True)
-    renew_sparse_features(model)
+    if mend:
+        renew_sparse_features(model)
     return model
 
 
