@@ -61,7 +61,8 @@ def test_evaluation(name: str, voxels: int) -> None:
 @pytest.mark.parametrize(("name", "voxels"), STEPS)
 def test_training_step(name: str, voxels: int) -> None:
     """Recorded in float64 and compared in it: where two children of a cell are equal up to the rounding of
-    float32, its maximum takes the one here and the other there, and the gradient goes to another row."""
+    float32, its maximum takes the one here and the other there, and the gradient goes to another row.
+    """
     check_step(name, voxels, torch.float64)
 
 

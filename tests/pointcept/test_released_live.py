@@ -1,10 +1,10 @@
 """FFNet3D beside the authors' released code: every row, every gradient, and weights that go there and back.
 
     export FFNET_ROOT=/path/to/FFNet/3d_sem_segmentation     # in an environment that can import it
-    PYTHONPATH=$FFNET_ROOT python -m pytest tests/pointcept/test_released_live.py -s
+    PYTHONPATH=$FFNET_ROOT python -m pytest tests/pointcept/test_released_live.py
 
 Prints the largest deviations. On a CPU, spconv must be mended first (models/released/record.py says of what),
-by a module that pytest imports with `-p MODULE`. One process cannot hold another checkout of Pointcept.
+by a module that pytest imports with `-p MODULE`. No other checkout of Pointcept fits into the same process.
 """
 
 from __future__ import annotations
@@ -65,8 +65,9 @@ def test_evaluation(name: str, voxels: int, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize(("name", "voxels"), STEPS)
 def test_training_step(name: str, voxels: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """In float64: where children of a cell are equal up to the rounding of float32, the maxima of the two
-    codes may take different ones, and the gradient goes to different rows."""
+    """In float64: where children of a cell are equal up to the rounding of float32, each code takes another
+    one for its maximum, and the gradient goes to another row (20,000 voxels of the released network).
+    """
     found = step_deviations(name, voxels, torch.float64)
     show(capsys, f"{name}, 2 x {voxels}, training in float64", found)
     assert max(found.values()) <= STEP
@@ -115,20 +116,22 @@ def test_exported_weights_load_strictly_there(name: str, tmp_path: Path) -> None
     assert all(torch.equal(value, before[key]) for key, value in theirs.state_dict().items())
 
 
-def test_norm2_by_data_set_has_no_effect_there() -> None:
+@pytest.mark.parametrize("mend", [False, True])
+def test_norm2_by_data_set_has_no_effect_there(mend: bool) -> None:
     """Why `pdnorm_ln` is not exchanged, and mended where it is compared."""
-    case = Case({**CASES["pdnorm-both"].backbone}, sizes=(500,))
-    theirs = build_released(case, mend=False)
+    case = CASES["pdnorm-both"]
+    theirs = build_released(case, mend)
     before = evaluate_released(theirs, case, 500).features
-    norms = [(key, value) for key, value in theirs.state_dict().items() if ".norm2." in key]
-    assert norms
-    for _, value in norms:
-        value.mul_(2)
-    assert deviation(evaluate_released(theirs, case, 500).features, before) <= EVALUATION
+    for key, value in theirs.state_dict().items():
+        if ".norm2." in key:
+            value.mul_(2)
+    changed = deviation(evaluate_released(theirs, case, 500).features, before)
+    assert changed > 0.1 if mend else changed < 1e-5
 
 
 def test_shared_norms_by_data_set_cannot_run_there() -> None:
     """Why `pdnorm_decouple=False` is not exchanged."""
-    case = Case({**CASES["pdnorm-bn"].backbone, "pdnorm_decouple": False}, sizes=(500,))
-    with pytest.raises((TypeError, RuntimeError), match="XX"):
-        evaluate_released(build_released(case), case, 500)
+    case = Case({**CASES["pdnorm-bn"].backbone, "pdnorm_decouple": False})
+    model = build_released(case)
+    with pytest.raises(TypeError, match="must be tuple of ints, not Tensor"):
+        evaluate_released(model, case, 500)
