@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import torch
+
 from ffnet3d.engine.events import FILE as METRICS
 from ffnet3d.engine.run_folder import RunFolder
 
@@ -85,8 +87,6 @@ def require_pointcept(checkout: Path | None) -> None:
 
 def why_not(checkout: Path) -> str:
     """What keeps Pointcept's engine from running here; empty if nothing does."""
-    import torch
-
     if not torch.cuda.is_available():
         return "its engine runs on CUDA only, and no GPU can be used here"
     try:

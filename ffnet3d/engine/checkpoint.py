@@ -18,9 +18,8 @@ from torch import Tensor, nn
 
 from ffnet3d.atomic import write_atomic
 from ffnet3d.models.hub import read_safetensors
-from ffnet3d.models.release import is_released
+from ffnet3d.models.release import WRAPPER, is_released
 
-WRAPPER = "module."  # what DistributedDataParallel puts before the names of parameters
 IMPORT_FIRST = (
     "weights of the authors' release: run `ffnet3d import-release {} imported.pth`, and give -w imported.pth"
 )
@@ -82,8 +81,8 @@ def load_weights(model: nn.Module, path: str | Path, rename: Callable[[str], str
     """Load the weights of a checkpoint (.pth) or of shared weights (.safetensors) into `model`, strictly.
 
     `rename` turns names in the file into names of the model; a leading "module." of either side does not
-    matter. Raises ValueError naming the file, and the first keys
-    that are missing, unexpected or of another shape.
+    matter. Raises ValueError naming the file, and the first keys that are missing, unexpected or of another
+    shape.
     """
     path = Path(path)
     weights = read_safetensors(path) if path.suffix == ".safetensors" else load_checkpoint(path)["state_dict"]

@@ -91,9 +91,7 @@ KEYS: Mapping[str, Key] = {
     "train": Key(DICT, {"type": "DefaultTrainer"}),
     "test": Key(DICT, {"type": "SemSegTester", "verbose": True}),
     # Pointcept's engine only
-    "custom_imports": Key(
-        DICT.or_none()
-    ),  # modules that it imports first: dict(imports=["ffnet3d.pointcept"])
+    "custom_imports": Key(DICT.or_none()),  # what it imports first: dict(imports=["ffnet3d.pointcept"])
     "enable_wandb": Key(FLAG, False),
     "wandb_project": Key(TEXT, "ffnet3d"),
     "wandb_key": Key(TEXT.or_none()),

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from ffnet3d.engine.checkpoint import WRAPPER, load_state
+from ffnet3d.engine.checkpoint import load_state
+from ffnet3d.models.release import WRAPPER
 
 if TYPE_CHECKING:
     from ffnet3d.engine.state import TrainingState

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 Arguments = Mapping[str, tuple[str, ...]]
 
-WRAPPER = "module."  # what Pointcept puts before the names of weights, as DistributedDataParallel does
-
 HOOKS: Arguments = {
     "CheckpointLoader": ("keywords", "replacement", "strict"),
     "ModelHook": (),
@@ -70,6 +68,8 @@ def weight_renaming(config: Config) -> Callable[[str], str]:
     The first `keywords` in a name becomes `replacement`. Both count with "module." before the name, whether
     or not it stands there in the file, and names come out without it.
     """
+    from ffnet3d.models.release import WRAPPER  # reading a config needs no network
+
     keywords = hook_argument(config, "CheckpointLoader", "keywords") or ""
     replacement = hook_argument(config, "CheckpointLoader", "replacement")
 
