@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import torch
 
-from ffnet3d.engine.environment import installed_version
+from ffnet3d.engine.environment import cpuinfo, installed_version, processor_name
 from ffnet3d.version import __version__
 
 T = TypeVar("T")
@@ -131,9 +131,9 @@ class Machine:
 def describe_machine() -> Machine:
     """The machine, with the number of threads that PyTorch now uses."""
     versions = {"ffnet3d": __version__} | {name: installed_version(name) for name in PACKAGES}
-    flags = set(_cpuinfo("flags").split())
+    flags = set(cpuinfo("flags").split())
     return Machine(
-        processor=_cpuinfo("model name") or platform.machine(),
+        processor=processor_name(),
         cores=os.cpu_count() or 1,
         threads=torch.get_num_threads(),
         capability=torch.backends.cpu.get_cpu_capability(),
@@ -143,10 +143,3 @@ def describe_machine() -> Machine:
         python=platform.python_version(),
         versions=versions,
     )
-
-
-def _cpuinfo(key: str) -> str:
-    """The first value of that key in /proc/cpuinfo, "" without one."""
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.is_file() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")

@@ -46,12 +46,13 @@ def save_checkpoint(path: str | Path, state: Mapping[str, Any]) -> None:
     write_atomic(Path(path), lambda file: _write(dict(state), file))
 
 
-def load_checkpoint(path: str | Path) -> dict[str, Any]:
+def load_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
     """Read a checkpoint of this engine or of Pointcept, tensors on the CPU; nothing in the file is executed.
 
+    mmap: tensors stay on the disk until they are used (zip files only, as torch.save writes since 1.6).
     Raises ValueError naming the file where it does not exist, is truncated, or is no checkpoint.
     """
-    checkpoint = read_file(path)
+    checkpoint = read_file(path, mmap)
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), Mapping):
         if isinstance(checkpoint, Mapping) and is_released(checkpoint):
             raise ValueError(f"{path} holds {IMPORT_FIRST.format(path)}")
@@ -59,7 +60,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def read_file(path: str | Path) -> Any:
+def read_file(path: str | Path, mmap: bool = False) -> Any:
     """What torch.save has put into a file, tensors on the CPU; nothing in the file is executed.
 
     Raises ValueError naming the file where it does not exist, is truncated, or holds other objects.
@@ -69,7 +70,7 @@ def read_file(path: str | Path) -> Any:
         raise ValueError(f"there is no checkpoint {path}")
     try:
         with torch.serialization.safe_globals(_readable()):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except DAMAGE as error:
         raise ValueError(
             f"{path} ({path.stat().st_size} bytes) is truncated, is no checkpoint, or holds more than "

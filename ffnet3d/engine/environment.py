@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from pathlib import Path
 
 import torch
 
@@ -51,3 +52,15 @@ def describe_devices() -> list[str]:
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "a CPU build"
         lines.append(f"cuda: not usable (this torch is {built}; no GPU was found)")
     return lines
+
+
+def processor_name() -> str:
+    """The processor's model name where the system tells it, else its architecture."""
+    return cpuinfo("model name") or platform.machine()
+
+
+def cpuinfo(key: str) -> str:
+    """The first value of that key in Linux's /proc/cpuinfo, "" without one."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")

@@ -37,6 +37,16 @@ class Scores:
         }
 
 
+def describe_presence(scores: Scores) -> str:
+    """How many classes the true labels hold, and what that means for the mean over all of them."""
+    total, present = len(scores.support), sum(count > 0 for count in scores.support)
+    if present == total:
+        return f"all {total} classes present"
+    return (
+        f"{present} of {total} classes present: mIoU over all {total} can reach {100 * present / total:.1f} %"
+    )
+
+
 class ConfusionMatrix:
     """Counts of (true label, predicted label) pairs.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ffnet3d.engine.metrics import ConfusionMatrix
+from ffnet3d.engine.metrics import ConfusionMatrix, describe_presence
 
 
 def counted(prediction: list[int], target: list[int], num_classes: int = 3) -> ConfusionMatrix:
@@ -87,6 +87,13 @@ def test_labels_outside_the_classes_and_unequal_lengths_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=text):
         counted(prediction, target)
+
+
+def test_absent_classes_limit_the_mean_over_all() -> None:
+    assert describe_presence(counted([0, 1], [0, 0]).scores()) == (
+        "1 of 3 classes present: mIoU over all 3 can reach 33.3 %"
+    )
+    assert describe_presence(counted([0, 0, 0], [0, 1, 2]).scores()) == "all 3 classes present"
 
 
 def test_no_class_is_refused() -> None:
