@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,14 +38,13 @@ class Scores:
         }
 
 
-def describe_presence(scores: Scores) -> str:
-    """How many classes the true labels hold, and what that means for the mean over all of them."""
-    total, present = len(scores.support), sum(count > 0 for count in scores.support)
+def describe_presence(support: Sequence[int]) -> str:
+    """How many classes have true labels (`Scores.support`), and how far the mean over all can then reach."""
+    total, present = len(support), sum(count > 0 for count in support)
     if present == total:
         return f"all {total} classes present"
-    return (
-        f"{present} of {total} classes present: mIoU over all {total} can reach {100 * present / total:.1f} %"
-    )
+    reach = 100 * present / total
+    return f"{present} of {total} classes present: mIoU over all {total} can reach {reach:.1f} %"
 
 
 class ConfusionMatrix:

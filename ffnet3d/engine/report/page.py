@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ffnet3d.data.classes import palette
+from ffnet3d.engine.metrics import describe_presence
+from ffnet3d.engine.provenance import Provenance, provenance_rows
 from ffnet3d.engine.report.colors import UNLABELLED, VIEWS, view_colors
 from ffnet3d.engine.report.figures import CUT_HEIGHT, draw_charts, draw_scenes
 from ffnet3d.engine.report.results import RunResults, SceneResult, read_results
@@ -75,12 +77,10 @@ def summary_table(results: RunResults) -> str:
             ("mIoU over the classes present", f"{scores['mIoU_present']:.4f}"),
             ("mAcc", f"{scores['mAcc']:.4f}"),
             ("allAcc", f"{scores['allAcc']:.4f}"),
+            ("classes", describe_presence([sum(row) for row in results.test["confusion"]])),
         ]
     if results.test:
-        rows += [
-            ("checkpoint", results.test.get("weight", "")),
-            ("views a scene", results.test.get("views", "")),
-        ]
+        rows += how_tested(results.test)
     if results.train:
         rows += [
             ("training steps", results.train[-1]["step"]),
@@ -90,6 +90,13 @@ def summary_table(results: RunResults) -> str:
     return "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>" for name, value in rows
     )
+
+
+def how_tested(test: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Where the test's numbers come from; results of earlier versions tell checkpoint and views alone."""
+    if "provenance" in test:
+        return [*provenance_rows(Provenance.from_dict(test["provenance"]))]
+    return [("checkpoint", test.get("weight", "")), ("views a scene", test.get("views", ""))]
 
 
 def scenes_table(results: RunResults) -> str:
