@@ -86,16 +86,24 @@ def check_overrides(overrides: tuple[str, ...]) -> None:
 
 def training_config(request: TrainRequest) -> Config:
     """The resolved config of a training, its save_path set; refuses to train over another run."""
-    check_overrides(request.overrides)
     folder = request.folder
     if request.resume:
         folder.check_started()
-        file = folder.config
-    else:
-        folder.check_new()
-        file = find_config(request.dataset, request.config or "")
+        return complete_config(request, folder.config)
+    folder.check_new()
+    return asked_config(request)
+
+
+def asked_config(request: TrainRequest) -> Config:
+    """The resolved config that a new run of this request has."""
+    return complete_config(request, find_config(request.dataset, request.config or ""))
+
+
+def complete_config(request: TrainRequest, file: Path) -> Config:
+    """A config file with all that a training's request says besides."""
+    check_overrides(request.overrides)
     config = load_config(file, request.overrides)
-    config.save_path = str(folder.root)
+    config.save_path = str(request.folder.root)
     config.resume = request.resume
     if request.weights is not None:
         config.weight = str(existing_file(request.weights, "-w"))
