@@ -1,0 +1,118 @@
+"""The data of a binary PLY file, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ffnet3d.data.formats.ply_columns import Columns, join_lists
+from ffnet3d.data.formats.ply_header import Element, Header
+
+MAX_ROW = 1 << 20  # bytes; rows beyond this are read one by one
+
+
+class BinaryBody:
+    """The bytes behind the header, read in the order of the elements."""
+
+    def __init__(self, file: Path, header: Header) -> None:
+        self.file = file
+        self.big_endian = header.encoding == "binary_big_endian"
+        self.data = np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))
+        self.position = header.size
+
+    def read(self, element: Element) -> Columns:
+        """The next element's columns; ValueError where the file ends too early."""
+        smallest = sum((one.length or one.dtype).itemsize for one in element.properties)
+        self._check(element, f"{element.count} rows of at least {smallest} bytes", element.count * smallest)
+        columns = self._read_even(element) if element.count and element.properties else None
+        return self._read_uneven(element) if columns is None else columns
+
+    def _read_even(self, element: Element) -> Columns | None:
+        """The columns if every row is built like the first (all faces triangles), at once; else None."""
+        lengths = self._lengths(element, 0, self.position)
+        fields: list[Any] = []
+        for one, length in zip(element.properties, lengths, strict=True):
+            if one.length is not None:
+                fields.append((f"length of {one.name}", self._ordered(one.length)))
+            fields.append((one.name, self._ordered(one.dtype), () if one.length is None else (length,)))
+        row = _row_size(element, lengths)
+        stop = self.position + element.count * row
+        if row > MAX_ROW or stop > len(self.data):
+            return None
+        table = self.data[self.position : stop].view(np.dtype(fields))
+        for one, length in zip(element.properties, lengths, strict=True):
+            if one.length is not None and (table[f"length of {one.name}"] != length).any():
+                return None
+        self.position = stop
+        return {one.name: table[one.name].astype(one.dtype) for one in element.properties}
+
+    def _read_uneven(self, element: Element) -> Columns:
+        """The columns where lists differ in length: one pass to find the rows, one to gather their values."""
+        lengths = np.empty((element.count, len(element.properties)), dtype=np.int64)
+        starts = np.empty(element.count, dtype=np.int64)
+        for row in range(element.count):
+            starts[row] = self.position
+            found = self._lengths(element, row, self.position)
+            size = _row_size(element, found)
+            self._check(element, f"row {row} of {size} bytes", size)
+            lengths[row] = found
+            self.position += size
+        columns: Columns = {}
+        for number, one in enumerate(element.properties):
+            starts += 0 if one.length is None else one.length.itemsize
+            values = self._gather(starts, lengths[:, number], one.dtype)
+            columns[one.name] = values if one.length is None else join_lists(values, lengths[:, number])
+            starts += lengths[:, number] * one.dtype.itemsize
+        return columns
+
+    def _lengths(self, element: Element, row: int, position: int) -> list[int]:
+        """Number of values of each property in the row that begins at a byte."""
+        lengths = []
+        for one in element.properties:
+            length = 1
+            if one.length is not None:
+                stop = position + one.length.itemsize
+                if stop > len(self.data):
+                    raise self._cut_off(element, f"row {row} goes on at byte {position}")
+                length = int(self.data[position:stop].view(self._ordered(one.length))[0])
+                if length < 0:
+                    where = f"{self.file}: byte {position}: row {row} of the element {element.name!r}"
+                    raise ValueError(f"{where} has a list {one.name!r} of {length} values")
+                position = stop
+            lengths.append(length)
+            position += length * one.dtype.itemsize
+        return lengths
+
+    def _gather(self, starts: np.ndarray, lengths: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """The values of lists that begin at the bytes `starts` [N], one list after another."""
+        firsts = np.cumsum(lengths) - lengths
+        within = np.arange(lengths.sum()) - np.repeat(firsts, lengths)
+        byte = np.repeat(starts, lengths) + within * dtype.itemsize
+        raw = self.data[byte[:, None] + np.arange(dtype.itemsize)]
+        values: np.ndarray = raw.reshape(-1).view(self._ordered(dtype)).astype(dtype)
+        return values
+
+    def _ordered(self, dtype: np.dtype) -> np.dtype:
+        return dtype.newbyteorder(">" if self.big_endian else "<")
+
+    def _check(self, element: Element, what: str, size: int) -> None:
+        if self.position + size > len(self.data):
+            raise self._cut_off(element, what)
+
+    def _cut_off(self, element: Element, what: str) -> ValueError:
+        left = max(len(self.data) - self.position, 0)
+        return ValueError(
+            f"{self.file}: the header promises {what} for the element {element.name!r} from byte "
+            f"{self.position} on, but {left} bytes are left; perhaps a copy was cut off"
+        )
+
+
+def _row_size(element: Element, lengths: Sequence[int]) -> int:
+    """Bytes of a row whose properties have so many values."""
+    rows = zip(element.properties, lengths, strict=True)
+    return sum(
+        (one.length.itemsize if one.length else 0) + length * one.dtype.itemsize for one, length in rows
+    )
