@@ -6,15 +6,17 @@ fragments with one point per voxel; a network's class probabilities for them are
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from ffnet3d.data.registry import TRANSFORMS, Sample, Transform
-from ffnet3d.data.transforms import Compose
+from ffnet3d.data.transforms import Compose, GridSample
 from ffnet3d.registry import nearest
 
 TEST_KEYS = ("voxelize", "crop", "post_transform", "aug_transform")
@@ -42,8 +44,12 @@ class FragmentMaker:
         self.post_transform = Compose(test_cfg.get("post_transform") or [])
         self.views = [Compose(view) for view in test_cfg.get("aug_transform") or [[]]]
 
-    def fragments(self, cloud: Sample, seed: Sequence[int]) -> Iterator[Fragment]:
-        """The fragments of every view, made one at a time; view v draws from the generator (*seed, v + 1)."""
+    def parts(self, scene: str, cloud: Sample, seed: Sequence[int]) -> Iterator[Part]:
+        """What `voxelize` makes of every view of the cloud of a scene, before crop and post_transform.
+
+        View v draws from the generator (*seed, v + 1). One view is in memory at a time, if its parts are
+        dropped before the next one is asked for.
+        """
         index = np.arange(len(cloud["coord"]))
         for view, transform in enumerate(self.views):
             rng = np.random.default_rng((*seed, view + 1))
@@ -52,15 +58,48 @@ class FragmentMaker:
                 raise ValueError(
                     f"test_cfg.aug_transform[{view}] changes the number of points; a view must not"
                 )
-            for part in _parts(self.voxelize, sample, rng):
-                for crop in _parts(self.crop, part, rng):
-                    yield self._finish(crop, view, rng)
+            samples = _several(self.voxelize, sample, rng)
+            del sample
+            for number in range(len(samples)):
+                last = view == len(self.views) - 1 and number == len(samples) - 1
+                yield Part(scene, self, samples, number, view, last, (*seed, view + 1, number + 1))
+            del samples
 
-    def _finish(self, part: Sample, view: int, rng: np.random.Generator) -> Fragment:
+    def unvoxelized(self) -> FragmentMaker:
+        """The same crop and post_transform, on the cloud as it is: one view, one part."""
+        maker = copy.copy(self)
+        maker.voxelize, maker.views = None, [Compose()]
+        return maker
+
+    def finish(self, part: Sample, view: int, rng: np.random.Generator) -> Fragment:
+        """The part as the network gets it."""
         inputs = dict(self.post_transform(part, rng))
         if "index" not in inputs:
             raise ValueError("test_cfg.post_transform loses 'index': add it to the keys of Collect")
         return Fragment(inputs, torch.as_tensor(inputs.pop("index")).long(), view)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One of the samples that `voxelize` makes of a view: one fragment, or as many as there are crops.
+
+    It is made when asked for, from its own random draws, so that those not asked for cost nothing.
+    """
+
+    scene: str
+    maker: FragmentMaker
+    samples: Sequence[Sample]  # of the view
+    number: int  # of this one
+    view: int
+    is_last: bool  # of the scene
+    seed: tuple[int, ...]
+
+    def fragments(self) -> list[Fragment]:
+        """The fragments, the same on every call."""
+        rng = np.random.default_rng(self.seed)
+        with _named(self.scene):
+            crops = _several(self.maker.crop, self.samples[self.number], rng)
+            return [self.maker.finish(crop, self.view, rng) for crop in crops]
 
 
 @dataclass(frozen=True)
@@ -92,12 +131,32 @@ class TestScene:
         """Augmented copies of the cloud, each of which gives every point at least one vote."""
         return len(self.maker.views)
 
+    def parts(self) -> Iterator[Part]:
+        """All parts of all views in turn."""
+        with _named(self.name):
+            yield from self.maker.parts(self.name, self.cloud, self.seed)
+
     def fragments(self) -> Iterator[Fragment]:
         """All fragments of all views, each made when asked for; the same on every call."""
-        try:
-            yield from self.maker.fragments(self.cloud, self.seed)
-        except ValueError as error:
-            raise ValueError(f"scene {self.name}: test_cfg: {error}") from error
+        for part in self.parts():
+            yield from part.fragments()
+
+    def voxelized(self) -> TestScene:
+        """The scene as one view without augmentation, of which each voxel is predicted once.
+
+        The cloud is thinned to a random point of each voxel of test_cfg.voxelize, which the `inverse` map
+        stands for. ValueError where the config's voxels cannot be told.
+        """
+        grid = self.maker.voxelize
+        if not isinstance(grid, GridSample):
+            raise ValueError("one prediction a voxel needs test_cfg.voxelize=dict(type='GridSample', ...)")
+        once = replace(grid, mode="train", return_inverse=True, return_grid_coord=True)
+        thinned: Any = once(self.cloud, np.random.default_rng((*self.seed, self.num_views + 1)))
+        cloud = dict(thinned)
+        inverse = cloud.pop("inverse")
+        if self.inverse is not None:
+            inverse = inverse[self.inverse]
+        return replace(self, cloud=cloud, maker=self.maker.unvoxelized(), inverse=inverse)
 
 
 def make_test_scene(scene: Sample, cloud: Sample, maker: FragmentMaker, seed: tuple[int, ...]) -> TestScene:
@@ -120,10 +179,16 @@ def make_test_scene(scene: Sample, cloud: Sample, maker: FragmentMaker, seed: tu
     return TestScene(scene["name"], scene["coord"], scene.get("color"), segment, cloud, maker, seed, inverse)
 
 
-def _parts(transform: Transform | None, sample: Sample, rng: np.random.Generator) -> Iterator[Sample]:
+@contextmanager
+def _named(scene: str) -> Iterator[None]:
+    """Put the scene before the text of a ValueError from within."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"scene {scene}: test_cfg: {error}") from error
+
+
+def _several(transform: Transform | None, sample: Sample, rng: np.random.Generator) -> Sequence[Sample]:
     """The results of a transform that gives one sample or several; `sample` itself without a transform."""
     result: Any = sample if transform is None else transform(sample, rng)
-    if isinstance(result, Mapping):
-        yield dict(result)
-    else:
-        yield from result
+    return [dict(result)] if isinstance(result, Mapping) else result

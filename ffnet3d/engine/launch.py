@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ffnet3d.engine.config import Config, apply_data_root, load_config
 from ffnet3d.engine.run_folder import RunFolder
+from ffnet3d.engine.testing.options import TestOptions
 from ffnet3d.registry import nearest
 
 EXPERIMENTS = Path("exp")
@@ -51,6 +52,7 @@ class TestRequest:
     machines: int = 1
     data_root: Path | None = None
     overrides: tuple[str, ...] = ()
+    options: TestOptions = TestOptions()  # noqa: RUF009  (frozen)
 
 
 def run_training(request: TrainRequest) -> None:
@@ -67,8 +69,9 @@ def run_testing(request: TestRequest) -> None:
     from ffnet3d.engine.test import test
 
     config = testing_config(request)
+    weights = find_weights(request)
     prepare_demo(request.dataset, config)
-    test(config, find_weights(request), devices=request.devices, machines=request.machines)
+    test(config, weights, request.devices, request.machines, request.options)
 
 
 def run_folder(dataset: str, name: str) -> RunFolder:
@@ -111,13 +114,14 @@ def complete_config(request: TrainRequest, file: Path) -> Config:
 
 
 def testing_config(request: TestRequest) -> Config:
-    """The config of a test: the run's own unless another is named."""
+    """The config of a test: the run's own unless another is named, which a new folder needs."""
     check_overrides(request.overrides)
     folder = run_folder(request.dataset, request.name)
-    if not folder.root.is_dir():
+    if not request.config and not folder.root.is_dir():
         runs = sorted(path.name for path in (EXPERIMENTS / request.dataset).glob("*") if path.is_dir())
         raise ValueError(
-            f"there is no run {folder.root} (runs of {request.dataset}: {', '.join(runs) or 'none'})"
+            f"there is no run {folder.root} (runs of {request.dataset}: {', '.join(runs) or 'none'}); "
+            "a checkpoint from elsewhere needs its config (-c) and its file (-w)"
         )
     file = find_config(request.dataset, request.config) if request.config else folder.config
     config = load_config(file, request.overrides)

@@ -25,6 +25,7 @@ from ffnet3d.engine.launch import (
     training_config,
 )
 from ffnet3d.engine.run_folder import RunFolder
+from ffnet3d.engine.testing.options import TestOptions
 
 logger = logging.getLogger(__name__)
 
@@ -43,13 +44,22 @@ def run_training(request: TrainRequest) -> None:
 
 def run_testing(request: TestRequest) -> None:
     """Test as asked; ValueError where the request does not fit what is there."""
+    check_options(request.options)
     layout = gpu_layout(request.devices, request.machines)
     config = testing_config(request)
     prepare_demo(request.dataset, config)
     config.weight = str(find_weights(request))
-    config.resume = True  # leaves the run's config.py as it is
-    drop_predictions(RunFolder(Path(config.save_path)))
+    folder = RunFolder(Path(config.save_path))
+    config.resume = folder.config.is_file()  # which leaves it as it is
+    drop_predictions(folder)
     start(test_worker, config, layout)
+
+
+def check_options(options: TestOptions) -> None:
+    """ValueError for a flag that Pointcept's tester has not; `fresh` it is always."""
+    for flag in ("fast", "probabilities", "submit"):
+        if getattr(options, flag):
+            raise ValueError(f"--{flag} is not for Pointcept's engine: use -e standalone")
 
 
 def train_worker(config: Any) -> None:
