@@ -59,7 +59,7 @@ def make_record(
 
 def write_record(file: Path, record: Mapping[str, Any]) -> None:
     """Put a record on the disk, whole or not at all."""
-    text = json.dumps(record, indent=1, sort_keys=True)
+    text = json.dumps(record, indent=1)
     write_atomic(file, lambda stream: stream.write(text.encode()))
 
 
