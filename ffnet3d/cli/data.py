@@ -1,13 +1,21 @@
-"""Scenes: made."""
+"""Scenes: made, and checked."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ffnet3d.cli.app import app
+
+CHECK_EXAMPLES = """Examples:
+
+  ffnet3d check data/scannet\n
+  ffnet3d check /data/s3dis --workers 8 --json s3dis.json\n
+  ffnet3d check data/s3dis/Area_5/office_1    (one scene)
+"""
 
 
 @app.command("make-demo", epilog="Example:\n\n  ffnet3d make-demo data/demo --areas 6 --rooms 4")
@@ -21,3 +29,24 @@ def make_demo_command(
     from ffnet3d.data.demo import make_demo
 
     typer.echo(f"Demo rooms in {make_demo(root, areas=areas, rooms_per_area=rooms, seed=seed)}")
+
+
+@app.command(epilog=CHECK_EXAMPLES)
+def check(
+    root: Annotated[Path, typer.Argument(help="Root of splits of scene folders, or one split, or a scene.")],
+    workers: Annotated[int | None, typer.Option(help="Processes; as many as processors by default.")] = None,
+    hashes: Annotated[bool, typer.Option(help="Compare the files with the hashes of manifest.json.")] = True,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for all facts of all scenes.")
+    ] = None,
+) -> None:
+    """Read every prepared scene; say what is broken, missing or looks wrong. Status 2 if any is broken."""
+    from ffnet3d.atomic import write_atomic
+    from ffnet3d.data.check import check_root, json_report, text_report
+
+    found = check_root(root, hashes=hashes, workers=workers if workers is not None else os.cpu_count() or 1)
+    typer.echo(text_report(found))
+    if json_file is not None:
+        write_atomic(json_file, lambda file: file.write(f"{json_report(found)}\n".encode()))
+    if found.broken:
+        raise typer.Exit(2)
