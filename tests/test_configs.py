@@ -23,6 +23,7 @@ PARAMETERS = {
     "s3dis/ffnet3d-paper": 95_092_173,
     "s3dis/ffnet3d-tiny": 4_570_973,
     "demo/ffnet3d": 4_570_973,
+    "demo/ffnet3d-quick": 4_570_973,
 }
 CLASSES = {"scannet": 20, "scannet200": 200, "s3dis": 13, "demo": 13}
 

@@ -1,0 +1,71 @@
+"""Several runs as one experiment: folds, seeds, and the page of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ffnet3d.cli.app import app
+from ffnet3d.cli.options import DataRoot, Devices, EngineName, Machines, Name, Overrides
+from ffnet3d.cli.runs import starter
+
+SIXFOLD_EXAMPLES = """Examples:
+
+  ffnet3d sixfold -c ffnet3d -D /data/s3dis -g 4\n
+  ffnet3d sixfold -c ffnet3d -D /data/s3dis -g 4 --fold 1,2,3    (the others on another machine)\n
+  ffnet3d sixfold -d demo -c ffnet3d-quick                       (the demo rooms, on a CPU)\n
+  ffnet3d sixfold --records records                              (Area_1.pth to Area_6.pth made elsewhere)
+"""
+
+
+@app.command(epilog=SIXFOLD_EXAMPLES)
+def sixfold(
+    config: Annotated[
+        str | None, typer.Option("-c", "--config", help="configs/DATASET/CONFIG.py, or a file.")
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option("-d", "--dataset", help="Folder of configs/: s3dis, demo.")
+    ] = "s3dis",
+    name: Name = None,
+    gpus: Devices = None,
+    weights: Annotated[Path | None, typer.Option("-w", "--weights", help="Checkpoint to start from.")] = None,
+    machines: Machines = 1,
+    engine: EngineName = "auto",
+    data_root: DataRoot = None,
+    fold: Annotated[
+        list[str] | None, typer.Option(help="Folds to run here, such as 4 or 1,3; all six by default.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="The six folds with so many seeds.")] = None,
+    last: Annotated[
+        bool, typer.Option("--last", help="Test the last checkpoint, not the best on the tested area.")
+    ] = False,
+    records: Annotated[
+        Path | None, typer.Option(help="Only collect: folder with Area_1.pth to Area_6.pth.")
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Train and test the six folds of S3DIS, go on where that was stopped, and print the table."""
+    from ffnet3d.engine import experiments
+    from ffnet3d.engine.launch import TrainRequest
+    from ffnet3d.engine.sixfold import parse_folds
+
+    if records is not None:
+        typer.echo(experiments.sum_up_records(records))
+        return
+    request = TrainRequest(
+        dataset=dataset,
+        config=config,
+        name=name,
+        devices=gpus,
+        machines=machines,
+        weights=weights,
+        data_root=data_root,
+        overrides=tuple(overrides or ()),
+    )
+    start, areas = starter(engine), parse_folds(fold or ())
+    if seeds is None:
+        typer.echo(experiments.run_sixfold(request, start, areas, last))
+    else:
+        typer.echo(experiments.run_sixfold_seeds(request, start, seeds, areas, last))

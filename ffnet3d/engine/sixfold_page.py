@@ -1,0 +1,82 @@
+"""The table that papers print of S3DIS: scores of each area and over the six, and how they came about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ffnet3d.engine.facts_page import checkpoint_table, chosen_on_tested, differences, shared_facts
+from ffnet3d.engine.json_files import write_summary
+from ffnet3d.engine.sixfold import AREAS, NAME, Sixfold
+from ffnet3d.engine.tables import percent, table
+
+MEAN_NAMES = {"mIoU": "mIoU", "mIoU_present": "mIoU, present classes", "mAcc": "mAcc", "allAcc": "OA"}
+
+CHOSEN = """
+**model_best was chosen by its scores on the very area that is tested** ({areas}), which flatters these
+figures. The last checkpoint knows nothing of the area: begin with `--last`, or test the runs that are there
+by `sh scripts/test.sh -d DATASET -n {title}/Area_1 -w model_last` and so on, and collect again.
+"""
+
+
+def write_sixfold(sixfold: Sixfold, folder: Path) -> list[Path]:
+    """Write sixfold.json and sixfold.md into a folder, and return them."""
+    return write_summary(folder, NAME, sixfold.as_dict(), sixfold_page(sixfold))
+
+
+def sixfold_page(sixfold: Sixfold) -> str:
+    """All of it, in Markdown."""
+    parts = [f"# 6-fold cross-validation on S3DIS: {sixfold.title}", *sixfold_body(sixfold)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def sixfold_body(sixfold: Sixfold) -> list[str]:
+    """The page without its title: paragraphs, tables and lists."""
+    if not sixfold.areas:
+        return sixfold_brief(sixfold)
+    tests = sixfold.tests
+    facts = [*differences(tests), checkpoint_table(tests, "tested"), shared_facts(tests)]
+    return [*sixfold_brief(sixfold), explanation(sixfold), *facts]
+
+
+def sixfold_brief(sixfold: Sixfold) -> list[str]:
+    """What a reader must know: what is missing, the table, and whether the choice was fair."""
+    parts = [incomplete(sixfold)] if sixfold.missing else []
+    if sixfold.areas:
+        parts.append(score_table(sixfold))
+    if chosen := chosen_on_tested(sixfold.tests):
+        areas = "each fold" if len(chosen) == len(sixfold.areas) else ", ".join(chosen)
+        parts.append(CHOSEN.format(areas=areas, title=sixfold.title).strip())
+    return parts
+
+
+def incomplete(sixfold: Sixfold) -> str:
+    """What is missing."""
+    listed = ", ".join(f"{area} ({state})" for area, state in sixfold.missing.items())
+    count = f"{len(sixfold.areas)} of {len(AREAS)} areas"
+    return f"**Incomplete: {count}, so there is no 6-fold score.** Missing: {listed}."
+
+
+def score_table(sixfold: Sixfold) -> str:
+    """A column for each area, for the sum of all, and for the mean of the areas' scores; in percent."""
+    columns = [*sixfold.areas.values(), sixfold.total]
+    means = [
+        [text, *[percent(column.means[name]) for column in columns], percent(sixfold.mean_of_areas[name])]
+        for name, text in MEAN_NAMES.items()
+    ]
+    scores = [column.record.scores() for column in columns]
+    classes = [
+        [name, *[percent(score.iou[index] if score.support[index] else None) for score in scores], ""]
+        for index, name in enumerate(sixfold.total.classes)
+    ]
+    total = "six areas" if not sixfold.missing else f"these {len(sixfold.areas)}"
+    return table(["%", *sixfold.areas, total, "mean of areas"], [*means, *classes])
+
+
+def explanation(sixfold: Sixfold) -> str:
+    """What the columns and rows are."""
+    total = "six areas" if not sixfold.missing else "last but one"
+    return (
+        f"The column '{total}' is of all their points: intersections and unions summed, then divided. "
+        "The mean of the areas' own scores is another number. A class without a true point in an area (–) "
+        "counts 0 in its mIoU and mAcc, and not in its mIoU over present classes. Rows of classes are IoU."
+    )
