@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tqdm", reason="pip install 'ffnet3d[train]'")
-cKDTree = pytest.importorskip("scipy.spatial", reason="pip install 'ffnet3d[train]'").cKDTree
+pytest.importorskip("scipy", reason="pip install 'ffnet3d[train]'")
 from ply_files import Part, write_ply_file
 
 from ffnet3d.data import ScanNet200Dataset, ScanNetDataset
@@ -414,7 +414,8 @@ def test_a_real_scan(tmp_path: Path) -> None:
         for name in ("coord", "color", "segment20")
     }
     rotation, shift = rigid(scene, sample)
-    distance, vertex = cKDTree(scene["coord"] @ rotation.T + shift).query(sample["coord"])
+    spatial = pytest.importorskip("scipy.spatial")
+    distance, vertex = spatial.cKDTree(scene["coord"] @ rotation.T + shift).query(sample["coord"])
     assert distance.max() < 1e-5
     assert len(np.unique(vertex)) == len(sample["coord"])
     for name in ("color", "segment20"):

@@ -1,0 +1,86 @@
+"""Raw data sets to scene folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ffnet3d.cli.app import app
+
+if TYPE_CHECKING:
+    from ffnet3d.data.prepare import Summary
+
+prepare_app = typer.Typer(
+    no_args_is_help=True, help="Turn a raw data set into scene folders; started again, it goes on."
+)
+app.add_typer(prepare_app, name="prepare")
+
+SHOWN = 20  # repairs and failures on the screen; the manifest has all repairs
+SCANNET_EXAMPLES = """Examples:
+
+  ffnet3d prepare scannet /downloads/scannet data/scannet\n
+  ffnet3d prepare scannet /downloads/scannet/scans data/scannet --workers 4\n
+  ffnet3d prepare scannet200 /downloads/scannet data/scannet --labels scannetv2-labels.combined.tsv
+
+SOURCE holds scans/ and scans_test/, with SCENE_vh_clean_2.ply, SCENE_vh_clean_2.0.010000.segs.json and
+SCENE.aggregation.json (or SCENE_vh_clean_2.labels.ply: 20 classes only) in a folder a scene. scannet and
+scannet200 are the same preparation: segment20.npy and segment200.npy lie side by side.
+"""
+
+Source = Annotated[Path, typer.Argument(help="Folder of the raw data set; nothing in it is changed.")]
+Target = Annotated[Path, typer.Argument(help="Root of the scene folders: new, or begun by this command.")]
+Workers = Annotated[int | None, typer.Option(help="Processes (default: one for each core).")]
+
+
+@prepare_app.command("scannet200", help="The same as scannet.", epilog=SCANNET_EXAMPLES)
+@prepare_app.command("scannet", epilog=SCANNET_EXAMPLES)
+def prepare_scannet_command(
+    source: Source,
+    target: Target,
+    workers: Workers = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Label table (default: scannetv2-labels.combined.tsv of SOURCE, or built in)."),
+    ] = None,
+) -> None:
+    """ScanNet's meshes: points, colours, normals, labels of 20 and 200 classes, instances."""
+    from ffnet3d.data.prepare.scannet import prepare_scannet
+
+    report(prepare_scannet(source, target, labels=labels, workers=chosen_workers(workers)))
+
+
+def chosen_workers(workers: int | None) -> int:
+    """The option's value, or the cores that this process may use; ValueError for none."""
+    if workers is not None and workers < 1:
+        raise ValueError(f"--workers must be 1 or more, got {workers}")
+    from ffnet3d.engine.distributed import usable_cores
+
+    return workers or usable_cores()
+
+
+def report(summary: Summary) -> None:
+    """Say what was prepared, repaired and failed; exit with status 2 if any scene failed."""
+    for split in summary.splits:
+        counts = (f"{len(summary.of(state, split))} {state}" for state in ("prepared", "skipped", "failed"))
+        typer.echo(f"{split}: {', '.join(counts)}")
+    repairs = [repair for outcome in summary.outcomes for repair in outcome.repairs]
+    listed(f"Repairs ({len(repairs)})", repairs, f"all are in {summary.manifest}")
+    typer.echo(f"Manifest: {summary.manifest}")
+    failed = [f"{outcome.job.name}: {outcome.message}" for outcome in summary.of("failed")]
+    if failed:
+        typer.echo(f"Failed ({len(failed)}), all others are whole:", err=True)
+        for line in failed:
+            typer.echo(f"  {line}", err=True)
+        raise typer.Exit(2)
+
+
+def listed(title: str, lines: list[str], rest: str) -> None:
+    """The first lines under a title; nothing where there are none."""
+    if lines:
+        typer.echo(f"{title}:")
+        for line in lines[:SHOWN]:
+            typer.echo(f"  {line}")
+    if len(lines) > SHOWN:
+        typer.echo(f"  ... and {len(lines) - SHOWN} more; {rest}")
