@@ -87,7 +87,7 @@ def prepare(
     """
     root = Path(target_root)
     _check_targets(jobs)
-    _claim(root, dataset)
+    claim(root, dataset)
     work = partial(_outcome, make=make, root=root, version=version, options=options or {})
     finished = {job.target: _already(job, root, version, options or {}) for job in jobs}
     todo = [job for job in jobs if finished[job.target] is None]
@@ -110,7 +110,7 @@ def _check_targets(jobs: Sequence[SceneJob]) -> None:
             )
 
 
-def _claim(root: Path, dataset: str) -> None:
+def claim(root: Path, dataset: str) -> None:
     """Mark the target as this data set's, or check that it is."""
     mark = root / RECORDS / "dataset"
     if mark.is_file():
