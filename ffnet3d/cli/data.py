@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +33,7 @@ def make_demo_command(
 @app.command(epilog=CHECK_EXAMPLES)
 def check(
     root: Annotated[Path, typer.Argument(help="Root of splits of scene folders, or one split, or a scene.")],
-    workers: Annotated[int | None, typer.Option(help="Processes; as many as processors by default.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes (default: one for each core).")] = None,
     hashes: Annotated[bool, typer.Option(help="Compare the files with the hashes of manifest.json.")] = True,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="File for all facts of all scenes.")
@@ -43,8 +42,9 @@ def check(
     """Read every prepared scene; say what is broken, missing or looks wrong. Status 2 if any is broken."""
     from ffnet3d.atomic import write_atomic
     from ffnet3d.data.check import check_root, json_report, text_report
+    from ffnet3d.engine.distributed import usable_cores
 
-    found = check_root(root, hashes=hashes, workers=workers if workers is not None else os.cpu_count() or 1)
+    found = check_root(root, hashes=hashes, workers=usable_cores() if workers is None else workers)
     typer.echo(text_report(found))
     if json_file is not None:
         write_atomic(json_file, lambda file: file.write(f"{json_report(found)}\n".encode()))

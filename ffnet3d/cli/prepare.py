@@ -28,6 +28,15 @@ SOURCE holds scans/ and scans_test/, with SCENE_vh_clean_2.ply, SCENE_vh_clean_2
 SCENE.aggregation.json (or SCENE_vh_clean_2.labels.ply: 20 classes only) in a folder a scene. scannet and
 scannet200 are the same preparation: segment20.npy and segment200.npy lie side by side.
 """
+S3DIS_EXAMPLES = """Examples:
+
+  ffnet3d prepare s3dis /downloads/Stanford3dDataset_v1.2 data/s3dis\n
+  ffnet3d prepare s3dis /downloads/Stanford3dDataset_v1.2 data/s3dis --meshes /downloads/2D-3D-S-noXYZ\n
+  ffnet3d prepare s3dis /downloads/Stanford3dDataset_v1.2_Aligned_Version data/s3dis-aligned --no-normals
+
+SOURCE holds Area_1 to Area_6, or some of them, with ROOM/Annotations/CLASS_NUMBER.txt. Where it has
+Area_N_alignmentAngle.txt, rooms are turned by the angles in it, as most published results have them.
+"""
 
 Source = Annotated[Path, typer.Argument(help="Folder of the raw data set; nothing in it is changed.")]
 Target = Annotated[Path, typer.Argument(help="Root of the scene folders: new, or begun by this command.")]
@@ -49,6 +58,26 @@ def prepare_scannet_command(
     from ffnet3d.data.prepare.scannet import prepare_scannet
 
     report(prepare_scannet(source, target, labels=labels, workers=chosen_workers(workers)))
+
+
+@prepare_app.command("s3dis", epilog=S3DIS_EXAMPLES)
+def prepare_s3dis_command(
+    source: Source,
+    target: Target,
+    workers: Workers = None,
+    align: Annotated[bool, typer.Option(help="Turn rooms by their alignment angle, if there is one.")] = True,
+    meshes: Annotated[
+        Path | None, typer.Option(help="2D-3D-S (noXYZ): take normals from area_N/3d/rgb.obj in it.")
+    ] = None,
+    normals: Annotated[bool, typer.Option(help="Estimate normals where no meshes are given.")] = True,
+) -> None:
+    """S3DIS: points, colours, normals, labels of the 13 classes, instances."""
+    from ffnet3d.data.prepare.s3dis import describe, prepare_s3dis
+
+    for line in describe(source, align, meshes, normals):
+        typer.echo(line)
+    workers = chosen_workers(workers)
+    report(prepare_s3dis(source, target, aligned=align, meshes=meshes, normals=normals, workers=workers))
 
 
 def chosen_workers(workers: int | None) -> int:

@@ -19,7 +19,7 @@ from ffnet3d.data.normals import VERSION as ESTIMATOR
 from ffnet3d.data.normals import estimate_normals
 from ffnet3d.data.prepare.job import Prepared, SceneJob
 from ffnet3d.data.prepare.record import RECORDS
-from ffnet3d.data.prepare.run import Summary, prepare
+from ffnet3d.data.prepare.run import Summary, claim, prepare
 from ffnet3d.data.prepare.s3dis_align import align, alignment_file, room_angle, rotation
 from ffnet3d.data.prepare.s3dis_meshes import find_meshes, mesh_normals, store_meshes
 from ffnet3d.data.prepare.s3dis_objects import annotation_files, read_objects
@@ -56,6 +56,7 @@ def prepare_s3dis(
     kind: NormalSource = "meshes" if meshes else "estimated" if normals else "none"
     stores: dict[str, Path] = {}
     if meshes:
+        claim(target, "s3dis")
         files = {area: find_meshes(meshes, area) for area in sorted({job.split for job in jobs})}
         stores = {area: store_meshes(area, files[area], target / RECORDS / "meshes") for area in files}
         jobs = [replace(job, sources=(*job.sources, *files[job.split])) for job in jobs]
@@ -96,9 +97,17 @@ def list_rooms(root: Path, aligned: bool) -> list[SceneJob]:
     return jobs
 
 
-def describe_alignment(source: Path, aligned: bool) -> list[str]:
-    """A line for each area of `source`: how its rooms are turned."""
-    return [_alignment(area, aligned) for area in _areas(find_areas(source))]
+def describe(source: Path, aligned: bool, meshes: Path | None, normals: bool) -> list[str]:
+    """What the options mean for `source`: how the rooms of each area are turned, and where normals come from."""
+    turned = [_alignment(area, aligned) for area in _areas(find_areas(source))]
+    if meshes:
+        return [*turned, f"Normals: of the nearest face of the meshes in {meshes}"]
+    how = (
+        "estimated from the points, written"
+        if normals
+        else "not written; estimated when a room is first read"
+    )
+    return [*turned, f"Normals: {how}"]
 
 
 def make_room(job: SceneJob, *, aligned: bool, normals: NormalSource, stores: Mapping[str, Path]) -> Prepared:

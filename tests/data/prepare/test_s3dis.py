@@ -17,7 +17,7 @@ from data.prepare.s3dis_rooms import edit_line, write_angles, write_room
 
 from ffnet3d.data import S3DIS13, S3DISDataset, estimate_normals
 from ffnet3d.data.prepare.run import Summary
-from ffnet3d.data.prepare.s3dis import describe_alignment, prepare_s3dis
+from ffnet3d.data.prepare.s3dis import describe, prepare_s3dis
 
 ROOM = "office_1"
 
@@ -68,8 +68,9 @@ def test_a_room_as_the_protocol_has_it(tmp_path: Path) -> None:
     assert sorted(scene) == ["color", "coord", "instance", "segment"]
     assert_scene(scene, restated(annotations))
     assert summary.outcomes[0].repairs == ()
-    assert describe_alignment(tmp_path / "raw", True) == [
-        "Area_1: no Area_1_alignmentAngle.txt, points as they are"
+    assert describe(tmp_path / "raw", True, None, False) == [
+        "Area_1: no Area_1_alignmentAngle.txt, points as they are",
+        "Normals: not written; estimated when a room is first read",
     ]
 
 
@@ -80,7 +81,10 @@ def test_rooms_are_turned_by_their_angle(tmp_path: Path, angle: int) -> None:
     scene, _ = prepared(tmp_path, tmp_path / "out")
     assert_scene(scene, restated(annotations, angle))
     np.testing.assert_array_equal(scene["normal"], estimate_normals(scene["coord"]))
-    assert describe_alignment(tmp_path, True) == ["Area_1: rooms turned by Area_1_alignmentAngle.txt"]
+    assert describe(tmp_path, True, None, True) == [
+        "Area_1: rooms turned by Area_1_alignmentAngle.txt",
+        "Normals: estimated from the points, written",
+    ]
 
 
 def test_rooms_are_left_as_they_are_on_request(tmp_path: Path) -> None:
@@ -88,7 +92,7 @@ def test_rooms_are_left_as_they_are_on_request(tmp_path: Path) -> None:
     write_angles(tmp_path / "Area_1", office_1=90)
     scene, _ = prepared(tmp_path, tmp_path / "out", aligned=False)
     assert_scene(scene, restated(annotations))
-    assert describe_alignment(tmp_path, False) == ["Area_1: not turned (--no-align)"]
+    assert describe(tmp_path, False, None, True)[0] == "Area_1: not turned (--no-align)"
 
 
 @pytest.mark.parametrize(
@@ -235,6 +239,34 @@ def test_killed_and_started_again_it_ends_the_same(tmp_path: Path) -> None:
     )
     for name in names:
         assert (target / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_the_command_names_what_it_did_and_what_is_broken(tmp_path: Path) -> None:
+    typer = pytest.importorskip("typer.testing", reason="pip install 'ffnet3d[cli]'")
+    from ffnet3d import cli
+
+    write_room(tmp_path / "raw" / "Area_1", ROOM, stairs_1=10, floor_1=20)
+    (tmp_path / "raw" / "Area_1" / "office_2").mkdir()
+    words = [
+        "prepare",
+        "s3dis",
+        str(tmp_path / "raw"),
+        str(tmp_path / "out"),
+        "--no-normals",
+        "--workers",
+        "1",
+    ]
+    result = typer.CliRunner().invoke(cli.app, words)
+    assert result.exit_code == 2
+    for line in (
+        "Area_1: no Area_1_alignmentAngle.txt, points as they are",
+        "Area_1: 1 prepared, 0 skipped, 1 failed",
+        "  Area_1/office_1/Annotations/stairs_1.txt: class 'stairs' is none of the 13, made clutter",
+        f"  Area_1/office_2: {tmp_path}/raw/Area_1/office_2: a room without objects",
+    ):
+        assert line in result.output
+    (tmp_path / "raw" / "Area_1" / "office_2").rmdir()
+    assert typer.CliRunner().invoke(cli.app, words).exit_code == 0
 
 
 def test_the_real_hallway_comes_out_as_pointcept_made_it(tmp_path: Path) -> None:

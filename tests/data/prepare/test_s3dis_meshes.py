@@ -106,6 +106,16 @@ def test_meshes_that_are_not_there(tmp_path: Path) -> None:
         prepare_s3dis(tmp_path / "raw", tmp_path / "out", meshes=tmp_path / "meshes")
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    write_walls(tmp_path / "raw")
+    write_obj(tmp_path / "meshes" / "area_1" / "3d" / "rgb.obj", box_quads()[0])
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "thesis.txt").touch()
+    with pytest.raises(ValueError, match="was not begun by ffnet3d prepare"):
+        prepare_s3dis(tmp_path / "raw", tmp_path / "own", meshes=tmp_path / "meshes")
+    assert [path.name for path in (tmp_path / "own").iterdir()] == ["thesis.txt"]
+
+
 def test_a_mesh_is_read_once_for_all_rooms_and_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_walls(tmp_path / "raw")
     mesh = tmp_path / "meshes" / "area_1" / "3d" / "rgb.obj"
