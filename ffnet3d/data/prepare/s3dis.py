@@ -98,7 +98,7 @@ def list_rooms(root: Path, aligned: bool) -> list[SceneJob]:
 
 
 def describe(source: Path, aligned: bool, meshes: Path | None, normals: bool) -> list[str]:
-    """What the options mean for `source`: how the rooms of each area are turned, and where normals come from."""
+    """What the options mean for `source`: how the rooms of each area are turned, whence normals come."""
     turned = [_alignment(area, aligned) for area in _areas(find_areas(source))]
     if meshes:
         return [*turned, f"Normals: of the nearest face of the meshes in {meshes}"]

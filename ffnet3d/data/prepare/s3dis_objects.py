@@ -34,7 +34,8 @@ def annotation_files(room: Path) -> tuple[Path, ...]:
 def read_objects(job: SceneJob) -> tuple[list[RoomObject], tuple[str, ...]]:
     """All objects of a room that have points, and what was repaired; ValueError where there are none."""
     room = job.source_root / job.target
-    repairs = [f"{job.shown(path)}: no object, left out" for path in _entries(room) if not _is_object(path)]
+    others = [path for path in _entries(room) if not _is_object(path)]
+    repairs = [f"{job.shown(path)}: no object, left out".replace("\r", "\\r") for path in others]  # Icon\r
     objects: list[RoomObject] = []
     for instance, file in enumerate(annotation_files(room)):
         name = job.shown(file)
