@@ -35,7 +35,7 @@ S3DIS_EXAMPLES = """Examples:
   ffnet3d prepare s3dis /downloads/Stanford3dDataset_v1.2_Aligned_Version data/s3dis-aligned --no-normals
 
 SOURCE holds Area_1 to Area_6, or some of them, with ROOM/Annotations/CLASS_NUMBER.txt. Where it has
-Area_N_alignmentAngle.txt, rooms are turned by the angles in it, as in the rooms that Pointcept's authors share.
+Area_N_alignmentAngle.txt, rooms are turned by the angles in it, as Pointcept's --align_angle does.
 """
 
 Source = Annotated[Path, typer.Argument(help="Folder of the raw data set; nothing in it is changed.")]

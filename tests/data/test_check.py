@@ -173,7 +173,7 @@ def test_what_several_scenes_say_together(tmp_path: Path, coord: np.ndarray, war
 def test_a_validation_scan_among_the_training_scans(tmp_path: Path) -> None:
     write_scene(tmp_path / "train" / "scene0000_00", room(label="segment20"))
     write_scene(tmp_path / "train" / "scene0011_00", room(label="segment20"))
-    assert only_warning(tmp_path) == "train: 1 scenes do not belong to this split: scene0011_00"
+    assert only_warning(tmp_path) == "train: 1 scene of other splits or places: scene0011_00"
 
 
 def test_repeated_points_are_counted(tmp_path: Path) -> None:
@@ -229,4 +229,4 @@ def test_real_rooms_are_sound() -> None:
         found = checked(Path(real) / name)
         assert found.dataset == name
         assert found.broken == []
-        assert [warning for warning in found.warnings if "do not belong" not in warning] == []
+        assert [warning for warning in found.warnings if "of other splits" not in warning] == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from ffnet3d.data.check.layout import segment_classes
-from ffnet3d.data.check.root import RootCheck, SplitCheck, some_names
+from ffnet3d.data.check.root import RootCheck, SplitCheck, count, some_names
 from ffnet3d.data.check.scene import CLASSES
 
 SHOWN = 20  # warnings
@@ -64,17 +64,17 @@ def _rows(split: SplitCheck, dataset: str) -> Iterator[tuple[str, ...]]:
     """A row for each label file of the split; one without labels where there is none."""
     points = sum(scene.points for scene in split.whole)
     repeated = sum(scene.repeated for scene in split.whole)
-    count = f"{len(split.scenes)} of {len(split.official)}" if split.official else f"{len(split.scenes)}"
-    start = (split.name, count, f"{points:,}")
+    number = f"{len(split.scenes)} of {len(split.official)}" if split.official else f"{len(split.scenes)}"
+    start = (split.name, number, f"{points:,}")
     files = [file for file in CLASSES if split.labels(file)]
-    for number, file in enumerate(files or ["none"]):
+    for row, file in enumerate(files or ["none"]):
         known = CLASSES.get(file) or segment_classes(dataset)
         labels = split.labels(file)
         present = sum(label >= 0 for label in labels)
         classes = f"{present} of {len(known)}" if known and labels else f"{present}" if labels else ""
         unlabelled = _share(labels[-1], labels.total()) if labels else ""
-        front = ("", "", "") if number else start
-        yield (*front, file, classes, unlabelled, "" if number else _share(repeated, points))
+        front = ("", "", "") if row else start
+        yield (*front, file, classes, unlabelled, "" if row else _share(repeated, points))
 
 
 def _absent(check: RootCheck) -> Iterator[str]:
@@ -121,6 +121,6 @@ def _share(part: int, whole: int) -> str:
 
 
 def _total(check: RootCheck) -> str:
-    scenes = len(check.scenes)
+    scenes = count(len(check.scenes), "scene")
     hashes = f"{check.hashed} compared with the manifest's hashes" if check.hashed else "no hashes compared"
-    return f"{scenes} scenes: {len(check.broken)} broken, {len(check.warnings)} warnings, {hashes}."
+    return f"{scenes}: {len(check.broken)} broken, {count(len(check.warnings), 'warning')}, {hashes}."

@@ -60,7 +60,7 @@ class SplitCheck:
     @property
     def warnings(self) -> list[str]:
         """What is wrong with the scenes together: of other splits, or of other units."""
-        foreign = f"{len(self.foreign)} scenes do not belong to this split: {some_names(self.foreign)}"
+        foreign = f"{count(len(self.foreign), 'scene')} of other splits or places: {some_names(self.foreign)}"
         heights = heights_warning(np.array([scene.size for scene in self.whole]).reshape(-1, 3))
         return [*([foreign] if self.foreign else []), *([heights] if heights else [])]
 
@@ -100,6 +100,11 @@ class RootCheck:
         """All that is legal but looks wrong, a line each."""
         lines = [f"{split.name}: {warning}" for split in self.splits for warning in split.warnings]
         return lines + [f"{scene.name}: {text}" for scene in self.scenes for text in scene.warnings]
+
+
+def count(number: int, thing: str) -> str:
+    """Number and thing, in the plural where there are not one."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def some_names(names: list[str]) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 COLUMNS = 6
 MAX_REPAIRS = 10  # lines of one file; beyond, the file is another one than it should be
+DROPPED = ", line dropped"
 CHUNK = 1 << 21  # bytes parsed at once
 NEWLINE = ord("\n")
 BLANKS = b" \t\n\v\f\r"
@@ -49,8 +50,8 @@ def read_points(file: Path, name: str) -> TextPoints:
         repairs += [f"{name}:{line}: {note}" for line, note in notes]
         if len(repairs) > MAX_REPAIRS:
             raise ValueError(
-                f"{repairs[0]} (and more than {MAX_REPAIRS - 1} other lines of this file): it needs "
-                "lines `x y z r g b`; unpack or download it again"
+                f"{repairs[0].removesuffix(DROPPED)}, and {MAX_REPAIRS} more damaged lines at least: the file "
+                "needs lines `x y z r g b`; unpack or download it again"
             )
     points = np.concatenate(rows)
     return TextPoints(points[:, :3], points[:, 3:].astype(np.uint8), tuple(repairs))
@@ -143,14 +144,14 @@ def _mend(line: bytes) -> tuple[list[float] | None, str]:
         try:
             return _numbers(line), ""
         except ValueError as error:
-            return None, f"{error}, line dropped"
+            return None, f"{error}{DROPPED}"
     what = f"stray {stray.group()[:20]!r}"
     for filler, done in ((b"", "taken out"), (b" ", "replaced by a space")):
         try:
             return _numbers(STRAY.sub(filler, line)), f"{what} {done}, point kept"
         except ValueError:
             continue
-    return None, f"{what}, and not six numbers without it, line dropped"
+    return None, f"{what}, and not six numbers without it{DROPPED}"
 
 
 def _numbers(line: bytes) -> list[float]:
