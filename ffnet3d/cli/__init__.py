@@ -11,10 +11,10 @@ import sys
 
 import typer
 
-from ffnet3d.cli import data, machine, prepare, runs, submission, weights
+from ffnet3d.cli import data, experiments, machine, prepare, runs, submission, weights
 from ffnet3d.cli.app import app
 
-__all__ = ["app", "data", "machine", "main", "prepare", "runs", "submission", "weights"]
+__all__ = ["app", "data", "experiments", "machine", "main", "prepare", "runs", "submission", "weights"]
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 

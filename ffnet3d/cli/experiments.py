@@ -18,6 +18,11 @@ SIXFOLD_EXAMPLES = """Examples:
   ffnet3d sixfold -d demo -c ffnet3d-quick                       (the demo rooms, on a CPU)\n
   ffnet3d sixfold --records records                              (Area_1.pth to Area_6.pth made elsewhere)
 """
+RESULTS_EXAMPLES = """Examples:
+
+  ffnet3d results exp/s3dis/ffnet3d-sixfold exp/scannet/ffnet3d-seeds exp/scannet200/first --out docs\n
+  ffnet3d results                            (what the paper claims, and nothing else)
+"""
 
 
 @app.command(epilog=SIXFOLD_EXAMPLES)
@@ -47,12 +52,12 @@ def sixfold(
     overrides: Overrides = None,
 ) -> None:
     """Train and test the six folds of S3DIS, go on where that was stopped, and print the table."""
-    from ffnet3d.engine import experiments
+    from ffnet3d.engine.experiments import run
+    from ffnet3d.engine.experiments.sixfold import parse_folds
     from ffnet3d.engine.launch import TrainRequest
-    from ffnet3d.engine.sixfold import parse_folds
 
     if records is not None:
-        typer.echo(experiments.sum_up_records(records))
+        typer.echo(run.sum_up_records(records))
         return
     request = TrainRequest(
         dataset=dataset,
@@ -66,6 +71,21 @@ def sixfold(
     )
     start, areas = starter(engine), parse_folds(fold or ())
     if seeds is None:
-        typer.echo(experiments.run_sixfold(request, start, areas, last))
+        typer.echo(run.run_sixfold(request, start, areas, last))
     else:
-        typer.echo(experiments.run_sixfold_seeds(request, start, seeds, areas, last))
+        typer.echo(run.run_sixfold_seeds(request, start, seeds, areas, last))
+
+
+@app.command(epilog=RESULTS_EXAMPLES)
+def results(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN]...", help="Folders of tested runs, seeds, 6-folds.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write results.md and results.json into.")
+    ] = None,
+) -> None:
+    """Make the page of results: what was run, how each number came about, and what the paper claims."""
+    from ffnet3d.engine.experiments.results_page import make_results
+
+    typer.echo(make_results(runs or [], out))

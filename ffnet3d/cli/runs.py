@@ -71,7 +71,7 @@ def train(
     if seeds is None:
         starter(engine)(request)
     else:
-        from ffnet3d.engine.experiments import run_seeds
+        from ffnet3d.engine.experiments.run import run_seeds
 
         typer.echo(run_seeds(request, starter(engine), seeds))
 

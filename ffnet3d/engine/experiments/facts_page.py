@@ -13,7 +13,7 @@ UNKNOWN = "not recorded"
 
 def checkpoint_table(tests: Mapping[str, Provenance | None], label: str) -> str:
     """A row for each test: its checkpoint, seed, views and scenes; `label` heads the names."""
-    header = [label, "checkpoint", "chosen as", "epochs", "seed", "views", "scenes", "points", "date"]
+    header = [label, "checkpoint", "chosen as", "after epoch", "seed", "views", "scenes", "points", "date"]
     return table(header, [[name, *checkpoint_row(test)] for name, test in tests.items()])
 
 

@@ -13,7 +13,9 @@ from tiny_run import write_config
 
 pytest.importorskip("lightning_fabric", reason="pip install 'ffnet3d[train]'")
 
-from ffnet3d.engine.campaign import (
+from ffnet3d.engine.checkpoint import save_checkpoint
+from ffnet3d.engine.config import Config, dump_config, load_config
+from ffnet3d.engine.experiments.campaign import (
     State,
     base_name,
     differing_keys,
@@ -22,8 +24,6 @@ from ffnet3d.engine.campaign import (
     run_all,
     state_of,
 )
-from ffnet3d.engine.checkpoint import save_checkpoint
-from ffnet3d.engine.config import Config, dump_config, load_config
 from ffnet3d.engine.launch import TrainRequest
 from ffnet3d.engine.run_folder import RunFolder
 

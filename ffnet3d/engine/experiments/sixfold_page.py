@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ffnet3d.engine.facts_page import checkpoint_table, chosen_on_tested, differences, shared_facts
-from ffnet3d.engine.json_files import write_summary
-from ffnet3d.engine.sixfold import AREAS, NAME, Sixfold
+from ffnet3d.engine.experiments.facts_page import (
+    checkpoint_table,
+    chosen_on_tested,
+    differences,
+    shared_facts,
+)
+from ffnet3d.engine.experiments.json_files import write_summary
+from ffnet3d.engine.experiments.sixfold import AREAS, NAME, Sixfold
 from ffnet3d.engine.tables import percent, table
 
 MEAN_NAMES = {"mIoU": "mIoU", "mIoU_present": "mIoU, present classes", "mAcc": "mAcc", "allAcc": "OA"}
@@ -68,15 +73,19 @@ def score_table(sixfold: Sixfold) -> str:
         [name, *[percent(score.iou[index] if score.support[index] else None) for score in scores], ""]
         for index, name in enumerate(sixfold.total.classes)
     ]
-    total = "six areas" if not sixfold.missing else f"these {len(sixfold.areas)}"
-    return table(["%", *sixfold.areas, total, "mean of areas"], [*means, *classes])
+    return table(["%", *sixfold.areas, total_name(sixfold), "mean of areas"], [*means, *classes])
+
+
+def total_name(sixfold: Sixfold) -> str:
+    """The heading of the column over all areas."""
+    return f"these {len(sixfold.areas)}" if sixfold.missing else "six areas"
 
 
 def explanation(sixfold: Sixfold) -> str:
     """What the columns and rows are."""
-    total = "six areas" if not sixfold.missing else "last but one"
     return (
-        f"The column '{total}' is of all their points: intersections and unions summed, then divided. "
-        "The mean of the areas' own scores is another number. A class without a true point in an area (–) "
-        "counts 0 in its mIoU and mAcc, and not in its mIoU over present classes. Rows of classes are IoU."
+        f"The column '{total_name(sixfold)}' is of all their points: intersections and unions are summed, "
+        "then divided. The mean of the areas' own scores is another number. Rows of classes are IoU. A class "
+        "without a true point in an area (–) counts 0 in its mIoU and mAcc; the mIoU over present classes leaves "
+        "it out."
     )

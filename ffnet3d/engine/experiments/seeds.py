@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ffnet3d.engine.campaign import State, base_name, result_file, state_of
-from ffnet3d.engine.json_files import read_json
+from ffnet3d.engine.experiments.campaign import State, base_name, result_file, state_of
+from ffnet3d.engine.experiments.json_files import read_json
+from ffnet3d.engine.experiments.sixfold import NAME as SIXFOLD
+from ffnet3d.engine.experiments.sixfold import Sixfold
+from ffnet3d.engine.experiments.tested import MEANS, read_tested
 from ffnet3d.engine.launch import TrainRequest, asked_config
 from ffnet3d.engine.provenance import Provenance
-from ffnet3d.engine.sixfold import NAME as SIXFOLD
-from ffnet3d.engine.sixfold import Sixfold
-from ffnet3d.engine.tested import MEANS, read_tested
 
 NAME = "seeds"
 

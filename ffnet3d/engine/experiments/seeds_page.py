@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ffnet3d.engine.facts_page import checkpoint_table, chosen_on_tested, differences, shared_facts
-from ffnet3d.engine.json_files import write_summary
-from ffnet3d.engine.seeds import NAME, Seeds
+from ffnet3d.engine.experiments.facts_page import (
+    checkpoint_table,
+    chosen_on_tested,
+    differences,
+    shared_facts,
+)
+from ffnet3d.engine.experiments.json_files import write_summary
+from ffnet3d.engine.experiments.seeds import NAME, Seeds
+from ffnet3d.engine.experiments.tested import MEANS
 from ffnet3d.engine.tables import percent, table
-from ffnet3d.engine.tested import MEANS
 
 CHOSEN = "**model_best was chosen by its scores on tested scenes**, which flatters these figures."
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ffnet3d.engine.campaign import Start, State, is_main_process, run_all, state_of
-from ffnet3d.engine.launch import TrainRequest
-from ffnet3d.engine.seeds import collect_seeds, seed_requests
-from ffnet3d.engine.seeds_page import seeds_brief, write_seeds
-from ffnet3d.engine.sixfold import (
+from ffnet3d.engine.experiments.campaign import Start, State, is_main_process, run_all, state_of
+from ffnet3d.engine.experiments.seeds import collect_seeds, seed_requests
+from ffnet3d.engine.experiments.seeds_page import seeds_brief, write_seeds
+from ffnet3d.engine.experiments.sixfold import (
     AREAS,
     NAME,
     Sixfold,
@@ -18,7 +17,8 @@ from ffnet3d.engine.sixfold import (
     collect_records,
     fold_requests,
 )
-from ffnet3d.engine.sixfold_page import sixfold_brief, write_sixfold
+from ffnet3d.engine.experiments.sixfold_page import sixfold_brief, write_sixfold
+from ffnet3d.engine.launch import TrainRequest
 
 
 def run_sixfold(request: TrainRequest, start: Start, areas: Sequence[str] = AREAS, last: bool = False) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ffnet3d.data.classes import S3DIS13
-from ffnet3d.engine.json_files import read_json
+from ffnet3d.engine.experiments.json_files import read_json
 from ffnet3d.engine.provenance import Provenance
 from ffnet3d.engine.records import COUNTS, Record, read_record
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ffnet3d.engine.campaign import State, base_name, last_checkpoint, result_file, state_of
 from ffnet3d.engine.config import DATA_PARTS, Config
-from ffnet3d.engine.json_files import read_json
+from ffnet3d.engine.experiments.campaign import State, base_name, last_checkpoint, result_file, state_of
+from ffnet3d.engine.experiments.json_files import read_json
+from ffnet3d.engine.experiments.tested import MEANS, Tested, read_tested
 from ffnet3d.engine.launch import TrainRequest, asked_config, prepare_demo
 from ffnet3d.engine.provenance import Provenance
 from ffnet3d.engine.records import sum_records
 from ffnet3d.engine.run_folder import RunFolder
-from ffnet3d.engine.tested import MEANS, Tested, read_tested
 
 AREAS = tuple(f"Area_{number}" for number in range(1, 7))
 NAME = "sixfold"

@@ -19,10 +19,10 @@ from tiny_run import CLASSES, CONFIG, write_room
 pytest.importorskip("lightning_fabric", reason="pip install 'ffnet3d[train]'")
 
 from ffnet3d.engine import launch
-from ffnet3d.engine.experiments import run_sixfold, run_sixfold_seeds, sum_up_records
+from ffnet3d.engine.experiments.run import run_sixfold, run_sixfold_seeds, sum_up_records
+from ffnet3d.engine.experiments.sixfold import AREAS, Sixfold, fold_requests, parse_folds
 from ffnet3d.engine.launch import TrainRequest
 from ffnet3d.engine.records import COUNTS, Record, read_record, write_record
-from ffnet3d.engine.sixfold import AREAS, Sixfold, fold_requests, parse_folds
 
 REQUEST = TrainRequest(
     dataset="scans", config="tiny.py", name="six", devices=0, overrides=("epoch=2", "eval_epoch=2")
@@ -33,7 +33,7 @@ ROOT = Path("exp/scans/six")
 VICTIM = """
 import os, signal, sys
 from ffnet3d.engine import launch, test, train
-from ffnet3d.engine.experiments import run_sixfold
+from ffnet3d.engine.experiments.run import run_sixfold
 from ffnet3d.engine.trainer import Trainer
 
 update, run_test = Trainer.update_weights, train.run_test
@@ -141,9 +141,10 @@ def test_each_fold_is_a_run_of_its_own_that_never_sees_its_area(whole: Path) -> 
 def test_killed_in_the_fourth_fold_and_gone_on_gives_the_same_table(
     whole: Path, here: Path, moment: str
 ) -> None:
-    for area in AREAS[:3]:  # done before: of interest is the fourth
+    done_before = AREAS[:3] if moment == "step" else [area for area in AREAS if area != "Area_4"]
+    for area in done_before:  # of interest is the fourth
         shutil.copytree(whole / ROOT / area, here / ROOT / area)
-    paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
+    paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH"))))
     with (here / "output").open("w+") as output:
         done = subprocess.run(
             [sys.executable, "-c", VICTIM, moment],
