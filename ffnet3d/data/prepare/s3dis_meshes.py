@@ -27,6 +27,10 @@ STORED = np.dtype("<f4")
 CHUNK = 1 << 18  # triangles in memory
 MARGIN = 0.1  # metres around a room
 MAX_MEDIAN = 0.05  # metres: the points were sampled on the mesh
+REMEDY = (
+    "--meshes needs the points of Stanford3dDataset_v1.2 (those of the aligned version are turned), and the "
+    "mesh of the same area"
+)
 
 
 def find_meshes(root: Path, area: str) -> tuple[Path, ...]:
@@ -68,12 +72,6 @@ def mesh_normals(store: Path, coord: Array) -> Array:
     normal = _cross(corners)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     return np.asarray(normal[face])
-
-
-REMEDY = (
-    "--meshes needs the points of Stanford3dDataset_v1.2 (those of the aligned version are turned), and the "
-    "mesh of the same area"
-)
 
 
 def _upright(area: str, files: tuple[Path, ...]) -> Iterator[NDArray[np.float32]]:

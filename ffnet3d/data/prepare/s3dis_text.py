@@ -50,8 +50,8 @@ def read_points(file: Path, name: str) -> TextPoints:
         repairs += [f"{name}:{line}: {note}" for line, note in notes]
         if len(repairs) > MAX_REPAIRS:
             raise ValueError(
-                f"{repairs[0].removesuffix(DROPPED)}, and {MAX_REPAIRS} more damaged lines at least: the file "
-                "needs lines `x y z r g b`; unpack or download it again"
+                f"{repairs[0].removesuffix(DROPPED)}, and {MAX_REPAIRS} more damaged lines at least: the "
+                "file needs lines `x y z r g b`; unpack or download it again"
             )
     points = np.concatenate(rows)
     return TextPoints(points[:, :3], points[:, 3:].astype(np.uint8), tuple(repairs))
