@@ -86,6 +86,6 @@ def explanation(sixfold: Sixfold) -> str:
     return (
         f"The column '{total_name(sixfold)}' is of all their points: intersections and unions are summed, "
         "then divided. The mean of the areas' own scores is another number. Rows of classes are IoU. A class "
-        "without a true point in an area (–) counts 0 in its mIoU and mAcc; the mIoU over present classes leaves "
-        "it out."
+        "without a true point in an area (–) counts 0 in its mIoU and mAcc; its mIoU over present classes "
+        "leaves it out."
     )
