@@ -27,7 +27,7 @@ def ply_bytes(parts: Sequence[Part], encoding: str = "binary_little_endian", new
     for part in parts:
         lines.append(f"element {part.name} {len(part.rows)}")
         lines += [f"property {kind} {name}" for kind, name in part.properties]
-    data = "".join(line + newline for line in [*lines, "end_header"]).encode()
+    data = bytearray("".join(line + newline for line in [*lines, "end_header"]).encode())
     for part in parts:
         for row in part.rows:
             words = [
@@ -40,7 +40,7 @@ def ply_bytes(parts: Sequence[Part], encoding: str = "binary_little_endian", new
             else:
                 order = ">" if encoding == "binary_big_endian" else "<"
                 data += b"".join(struct.pack(order + CODES[kind], value) for kind, value in words)
-    return data
+    return bytes(data)
 
 
 def encoded(kind: str, value: Any) -> list[tuple[str, Any]]:
