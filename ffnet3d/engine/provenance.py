@@ -142,7 +142,7 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
-    return f"{processor_name()}, {threads} thread{'s' * (threads != 1)} a process"
+    return f"{processor_name()}, {counted(threads, 'thread')} a process"
 
 
 def precision_name() -> str:
@@ -158,16 +158,21 @@ def versions() -> dict[str, str]:
     return {"ffnet3d": __version__, **there, "Python": platform.python_version()}
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A number with its noun."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def _protocol(provenance: Provenance) -> str:
-    views = f"{provenance.views} view{'s' * (provenance.views != 1)}"
     grid = "" if provenance.grid_size is None else f", voxels of {100 * provenance.grid_size:g} cm"
-    return f"{PROTOCOLS.get(provenance.protocol, provenance.protocol)}, {views}{grid}"
+    protocol = PROTOCOLS.get(provenance.protocol, provenance.protocol)
+    return f"{protocol}, {counted(provenance.views, 'view')}{grid}"
 
 
 def _data(provenance: Provenance) -> str:
     return (
-        f"{provenance.scenes} scenes of {provenance.dataset}, split {provenance.split}: "
-        f"{provenance.points:,} points, {provenance.scored:,} of them scored"
+        f"{counted(provenance.scenes, 'scene')} of {provenance.dataset}, split {provenance.split}: "
+        f"{counted(provenance.points, 'point')}, {provenance.scored:,} of them scored"
     )
 
 
@@ -179,7 +184,7 @@ def _checkpoint(origin: CheckpointOrigin) -> str:
 
 
 def _hardware(provenance: Provenance) -> str:
-    processes = f"{provenance.processes} process{'es' * (provenance.processes != 1)}"
+    processes = counted(provenance.processes, "process", "processes")
     machines = f" on {provenance.machines} machines" if provenance.machines > 1 else ""
     return f"{processes}{machines}, {provenance.device}, {provenance.precision}"
 

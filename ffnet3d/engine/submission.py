@@ -14,6 +14,7 @@ import numpy as np
 from ffnet3d.atomic import write_atomic
 from ffnet3d.data.scene import load_array
 from ffnet3d.engine.config import load_config
+from ffnet3d.engine.provenance import counted
 from ffnet3d.engine.run_folder import RunFolder
 from ffnet3d.engine.submission_check import benchmark_ids, listed, points_on_disk, validate_submission
 from ffnet3d.registry import require
@@ -33,7 +34,7 @@ class SubmissionReport:
 
     def describe(self) -> str:
         """What was written, and whether it can be uploaded."""
-        text = f"{self.file}: {self.scenes} scenes, {self.points:,} points"
+        text = f"{self.file}: {counted(self.scenes, 'scene')}, {counted(self.points, 'point')}"
         if not self.problems:
             return f"{text}; it can be uploaded"
         return f"{text}; it cannot be uploaded: {listed(self.problems)}"
