@@ -17,6 +17,8 @@ from typing import Any
 
 from ffnet3d.engine.checkpoint_origin import written_facts
 from ffnet3d.engine.config import Config, load_config
+from ffnet3d.engine.experiments.json_files import read_json
+from ffnet3d.engine.experiments.tested import read_provenance
 from ffnet3d.engine.launch import TrainRequest, asked_config
 from ffnet3d.engine.logs import setup_logging
 from ffnet3d.engine.run_folder import RunFolder
@@ -82,15 +84,24 @@ def result_file(folder: RunFolder) -> Path | None:
 
 
 def is_finished(folder: RunFolder) -> bool:
-    """Whether there are results, of a test after the last epoch: others may have tested in between."""
+    """Whether the last epoch is done and tested: others may have tested in between."""
     result = result_file(folder)
     if result is None:
         return False
     if not folder.config.is_file() or not folder.model_last.is_file():
-        return not folder.model_best.is_file()
+        return True
     epochs, _ = written_facts(folder.model_last)
-    done = epochs is not None and epochs >= load_config(folder.config).eval_epoch
-    return done and result.stat().st_mtime >= folder.model_last.stat().st_mtime
+    trained = epochs is not None and epochs >= load_config(folder.config).eval_epoch
+    return trained and is_of_present_checkpoint(result, folder)
+
+
+def is_of_present_checkpoint(result: Path, folder: RunFolder) -> bool:
+    """Whether results are of a checkpoint as it is now, not of what it was before training went on."""
+    provenance = read_provenance(read_json(result)) if result.suffix == ".json" else None
+    if provenance is None:
+        return result.stat().st_mtime >= folder.model_last.stat().st_mtime
+    tested = folder.model_last.with_name(provenance.checkpoint.file)
+    return not tested.is_file() or written_facts(tested)[0] == provenance.checkpoint.epoch
 
 
 def check_request(request: TrainRequest) -> None:

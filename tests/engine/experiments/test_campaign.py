@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from experiments_made_up import made_up_provenance, write_test
 from tiny_run import write_config
 
 pytest.importorskip("lightning_fabric", reason="pip install 'ffnet3d[train]'")
@@ -44,17 +45,17 @@ def begin(request: TrainRequest, *overrides: str) -> RunFolder:
     return request.folder
 
 
-def train_to(folder: RunFolder, epoch: int) -> None:
-    """A last checkpoint after so many epochs."""
-    save_checkpoint(folder.model_last, {"epoch": epoch, "state_dict": {"weight": torch.zeros(1)}})
+def train_to(folder: RunFolder, epoch: int, best: int = 1) -> None:
+    """The checkpoints after so many epochs, of which one was the best."""
+    for file, at in ((folder.model_last, epoch), (folder.model_best, best)):
+        save_checkpoint(file, {"epoch": at, "state_dict": {"weight": torch.zeros(1)}})
 
 
-def leave_result(folder: RunFolder, later: float) -> None:
-    """A test.json, so many seconds later than the last checkpoint."""
-    folder.result.mkdir(exist_ok=True)
-    folder.test_summary.touch()
-    moment = folder.model_last.stat().st_mtime + later
-    os.utime(folder.test_summary, (moment, moment))
+def leave_result(folder: RunFolder, epoch: int = 1) -> None:
+    """A test.json of the best checkpoint, when it was that of an epoch."""
+    provenance = made_up_provenance("Area_2", 3)
+    provenance = replace(provenance, checkpoint=replace(provenance.checkpoint, epoch=epoch))
+    write_test(folder.root, "Area_2", 3, provenance)
 
 
 def test_a_run_is_finished_by_a_test_after_its_last_epoch() -> None:
@@ -63,31 +64,40 @@ def test_a_run_is_finished_by_a_test_after_its_last_epoch() -> None:
     begin(REQUEST)
     assert state_of(folder) is State.BEGUN
     train_to(folder, 2)  # of 3
-    leave_result(folder, later=1)
+    leave_result(folder)
     assert state_of(folder) is State.BEGUN  # somebody has tested in between
+    train_to(folder, 3, best=3)
+    assert state_of(folder) is State.BEGUN  # the best checkpoint is another now
+    leave_result(folder, 3)
+    assert state_of(folder) is State.FINISHED
+
+
+def test_a_record_alone_must_be_of_later_than_the_last_epoch() -> None:
+    folder = begin(REQUEST)
     train_to(folder, 3)
-    leave_result(folder, later=-1)
-    assert state_of(folder) is State.BEGUN  # the test has not been done again
-    leave_result(folder, later=1)
+    folder.create()
+    record = folder.result / "Area_5.pth"
+    record.touch()
+    os.utime(record, (0, 0))
+    assert state_of(folder) is State.BEGUN
+    record.touch()
     assert state_of(folder) is State.FINISHED
 
 
 @pytest.mark.parametrize("result", ["test.json", "Area_5.pth"])
-def test_results_from_elsewhere_are_those_of_a_finished_run(result: str) -> None:
+def test_results_without_checkpoints_are_those_of_a_finished_run(result: str) -> None:
     folder = REQUEST.folder
     folder.create()
     (folder.result / result).touch()
     assert state_of(folder) is State.FINISHED
     begin(REQUEST)
     assert state_of(folder) is State.FINISHED
-    folder.model_best.touch()  # training has begun here, and written no last checkpoint yet
-    assert state_of(folder) is State.BEGUN
 
 
 def test_runs_are_begun_gone_on_with_or_left_alone_in_order() -> None:
     done, begun, new = (replace(REQUEST, name=f"all/{name}") for name in ("done", "begun", "new"))
     train_to(begin(done), 3)
-    leave_result(done.folder, later=1)
+    leave_result(done.folder)
     train_to(begin(begun), 1)
     started: list[TrainRequest] = []
     run_all([done, begun, new], started.append)

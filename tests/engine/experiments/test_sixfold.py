@@ -166,10 +166,12 @@ def test_killed_in_the_fourth_fold_and_gone_on_gives_the_same_table(
 
 
 def test_a_fold_that_was_tested_half_way_is_tested_again(whole: Path, copied: Path) -> None:
-    fold = copied / ROOT / "Area_2"
-    os.utime(fold / "result" / "test.json", (0, 0))  # from before the last checkpoint
+    file = copied / ROOT / "Area_2" / "result" / "test.json"
+    early = json.loads(file.read_text())
+    early["provenance"]["checkpoint"]["epoch"] = 0  # the best of then
+    early["confusion"] = np.eye(CLASSES, dtype=int).tolist()
+    file.write_text(json.dumps(early))
     run_sixfold(REQUEST, launch.run_training)
-    assert (fold / "result" / "test.json").stat().st_mtime > 0
     assert counts(summary(copied)) == counts(summary(whole))
 
 
