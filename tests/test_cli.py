@@ -18,6 +18,7 @@ import ffnet3d
 from ffnet3d import cli
 from ffnet3d.engine import launch
 from ffnet3d.engine.environment import describe_environment, installed_version
+from ffnet3d.engine.testing.options import TestOptions
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -56,9 +57,18 @@ def test_test_hands_on_every_option(monkeypatch: pytest.MonkeyPatch) -> None:
     words = "test -d scannet -n first -w model_last -c tiny -g 2 -m 3 -e standalone -D /scans seed=1"
     assert invoke(*words.split()).exit_code == 0
     assert invoke("test", "-d", "demo", "-n", "ffnet3d").exit_code == 0
+    assert (
+        invoke(
+            *["test", "-d", "demo", "-n", "a", "--fast", "--compare", "2", "--fresh", "--probabilities"]
+        ).exit_code
+        == 0
+    )
+    assert invoke(*["test", "-d", "scannet", "-n", "a", "--submit"]).exit_code == 0
     assert requests == [
         launch.TestRequest("scannet", "first", "model_last", "tiny", 2, 3, Path("/scans"), ("seed=1",)),
         launch.TestRequest(dataset="demo", name="ffnet3d"),
+        launch.TestRequest("demo", "a", options=TestOptions(True, 2, True, True)),
+        launch.TestRequest("scannet", "a", options=TestOptions(submit=True)),
     ]
 
 

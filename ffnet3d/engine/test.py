@@ -20,6 +20,8 @@ from ffnet3d.engine.logs import setup_logging
 from ffnet3d.engine.memory import keep_freed_memory
 from ffnet3d.engine.provenance import describe_test
 from ffnet3d.engine.run_folder import RunFolder
+from ffnet3d.engine.submission import write_submission
+from ffnet3d.engine.submission_check import benchmark_ids
 from ffnet3d.engine.testing.difference import compare, log_difference
 from ffnet3d.engine.testing.folder import ResultFolder
 from ffnet3d.engine.testing.options import TestOptions
@@ -65,6 +67,8 @@ def test(
     if weight is None:
         raise ValueError("no checkpoint to test: give one (-w, or weight=...)")
     check_report(config)
+    if options.submit:
+        benchmark_ids(config.data.test.type)
     # Fabric takes arguments apart, which frozen dataclasses do not allow.
     process = partial(test_process, options=options)
     result: TestResult = launch(resolve_layout(devices, machines), process, config, Path(weight))
@@ -110,9 +114,16 @@ def run_test(
         return fast_test(run, folder, weight)
     scenes = range(len(run.dataset.scenes))
     records = label_scenes(run, folder, look_for_kept(run, folder), scenes)
+    result = conclude(run, folder, weight, list(records.values()))
     if fabric.is_global_zero:
         write_areas(folder, run.dataset, records)
-    return conclude(run, folder, weight, list(records.values()))
+        if options.submit:
+            points = {record.name: record.points for record in records.values()}
+            logger.info(
+                "Submission: %s", write_submission(folder.root, points, config.data.test.type).describe()
+            )
+    fabric.barrier()
+    return result
 
 
 def fast_test(run: TestRun, full: ResultFolder, weight: Path) -> TestResult:

@@ -103,6 +103,17 @@ def test_a_test_takes_the_config_of_its_run_unless_another_is_named() -> None:
         config_of_test(replace(request, name="odl"))
 
 
+def test_a_new_folder_needs_a_config_and_a_file_of_weights() -> None:
+    request = TestRequest("scans", "new", config="run_config.py")
+    assert config_of_test(request).save_path == "exp/scans/new"
+    Path("other.pth").touch()
+    assert find_weights(replace(request, weights="other.pth")) == Path("other.pth")
+    with pytest.raises(ValueError, match=r"neither a checkpoint exp/scans/new/model/model_best\.pth"):
+        find_weights(request)
+    with pytest.raises(ValueError, match=r"needs its config \(-c\) and its file \(-w\)"):
+        config_of_test(TestRequest("scans", "new"))
+
+
 def test_weights_are_a_name_of_the_run_or_a_file() -> None:
     last = finished_run() / "model" / "model_last.pth"
     request = TestRequest("scans", "old", weights="model_last")

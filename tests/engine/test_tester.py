@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from engine.testing.networks import ROOMS, read_labels, save_network, scores_and_scenes
 from tiny_run import CLASSES, POINTS, tiny_config
 from torch import nn
 
@@ -19,8 +19,7 @@ from ffnet3d.data.fragment_stream import stream_fragments
 # The module, not its function `test`, which pytest would collect.
 from ffnet3d.engine import test as tester
 from ffnet3d.engine.build import build_dataset
-from ffnet3d.engine.checkpoint import save_checkpoint
-from ffnet3d.engine.config import Config
+from ffnet3d.engine.config import Config, load_config
 from ffnet3d.engine.evaluate import predictions
 from ffnet3d.engine.testing.voting import vote
 from ffnet3d.models import build_model
@@ -31,21 +30,6 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     return tiny_config(tmp_path)
-
-
-def save_network(config: Config, seed: int) -> Path:
-    """A checkpoint of an untrained network, whose scores are far enough apart to vote on."""
-    torch.manual_seed(seed)
-    network = build_model(config.model)
-    with torch.no_grad():
-        network.seg_head.weight.normal_()
-    path = Path(config.save_path) / "model" / f"random_{seed}.pth"
-    save_checkpoint(path, {"epoch": 0, "state_dict": network.state_dict()})
-    return path
-
-
-def labels(config: Config, scene: str) -> np.ndarray:
-    return np.load(Path(config.save_path) / "result" / f"{scene}_pred.npy")
 
 
 def test_the_votes_are_those_of_a_naive_sum(config: Config) -> None:
@@ -89,10 +73,10 @@ def test_a_test_labels_every_point_and_writes_the_summary(config: Config) -> Non
     weight = save_network(config, seed=1)
     result = tester.test(config, weight)
     summary = json.loads(result.file.read_text())
-    assert [scene["name"] for scene in summary["scenes"]] == [f"Area_2-room_{room}" for room in range(3)]
+    assert [scene["name"] for scene in summary["scenes"]] == ROOMS
     confusion = np.zeros((CLASSES, CLASSES), dtype=int)
     for room in range(3):
-        predicted = labels(config, f"Area_2-room_{room}")
+        predicted = read_labels(config, f"Area_2-room_{room}")
         truth = np.load(Path(config.data.test.data_root) / "Area_2" / f"room_{room}" / "segment.npy")[:, 0]
         assert predicted.shape == (POINTS,)
         assert predicted.dtype == np.int64
@@ -116,32 +100,23 @@ def test_a_test_labels_every_point_and_writes_the_summary(config: Config) -> Non
 
 def test_another_checkpoint_replaces_the_predictions(config: Config) -> None:
     tester.test(config, save_network(config, seed=1))
-    before = labels(config, "Area_2-room_0")
+    before = read_labels(config, "Area_2-room_0")
     result = tester.test(config, save_network(config, seed=2))
-    assert (labels(config, "Area_2-room_0") != before).any()
+    assert (read_labels(config, "Area_2-room_0") != before).any()
     assert json.loads(result.file.read_text())["weight"].endswith("random_2.pth")
-
-
-def scores_and_scenes(file: Path) -> dict[str, Any]:
-    """What a test.json says that does not depend on when and on what it was made."""
-    summary = json.loads(file.read_text())
-    del summary["provenance"]
-    for scene in summary["scenes"]:
-        del scene["seconds"]
-    return summary
 
 
 def test_two_processes_test_as_one_and_go_on_with_what_one_began(config: Config) -> None:
     weight = save_network(config, seed=1)
     alone = tester.test(config, weight).file
-    before, whole = scores_and_scenes(alone), labels(config, "Area_2-room_1")
+    before, whole = scores_and_scenes(alone), read_labels(config, "Area_2-room_1")
     for room in (1, 2):
         (alone.parent / "records" / f"Area_2-room_{room}.json").unlink()
     kept = alone.parent / "Area_2-room_0_pred.npy"
     written = kept.stat().st_mtime_ns
     both = tester.test(config, weight, devices=2).file
     assert scores_and_scenes(both) == before
-    np.testing.assert_array_equal(labels(config, "Area_2-room_1"), whole)
+    np.testing.assert_array_equal(read_labels(config, "Area_2-room_1"), whole)
     assert kept.stat().st_mtime_ns == written
 
 
@@ -152,6 +127,17 @@ def test_a_checkpoint_must_be_named_and_fit(config: Config) -> None:
     config.model.backbone.enc_channels = [6, 10]
     with pytest.raises(ValueError, match=r"random_1\.pth are of another network"):
         tester.test(config, weight)
+
+
+def test_a_new_folder_gets_the_config(config: Config) -> None:
+    weight = save_network(config, seed=1)
+    config.save_path = str(Path(config.save_path).with_name("new"))
+    tester.test(config, weight)
+    written = load_config(Path(config.save_path) / "config.py")
+    assert written.data.test.test_cfg == config.data.test.test_cfg
+    config.num_worker = 1
+    tester.test(config, weight)
+    assert load_config(Path(config.save_path) / "config.py").num_worker == 0
 
 
 def test_a_thinned_cloud_is_labelled_in_full(config: Config) -> None:
@@ -166,7 +152,7 @@ def test_a_thinned_cloud_is_labelled_in_full(config: Config) -> None:
         {"type": "NormalizeColor"},
     ]
     tester.test(config, save_network(config, seed=1))
-    assert labels(config, "Area_2-room_1").shape == (POINTS,)
+    assert read_labels(config, "Area_2-room_1").shape == (POINTS,)
 
 
 def test_validation_scores_original_points() -> None:
@@ -187,7 +173,7 @@ def test_unlabelled_scenes_get_labels_and_no_scores(config: Config, caplog: pyte
     np.save(stale, np.zeros(3))
     with caplog.at_level("INFO", logger="ffnet3d"):
         tester.test(config, save_network(config, seed=1))
-    assert len(labels(config, "Area_2-room_0")) == POINTS
+    assert len(read_labels(config, "Area_2-room_0")) == POINTS
     assert "no point of these scenes is labelled" in caplog.text
     assert "are discarded: without a record (1)" in caplog.text
     assert not stale.exists()

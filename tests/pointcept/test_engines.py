@@ -13,6 +13,7 @@ from tiny_run import write_config
 from ffnet3d.engine.config import load_config
 from ffnet3d.engine.launch import TestRequest, TrainRequest
 from ffnet3d.engine.run_folder import RunFolder
+from ffnet3d.engine.testing.options import TestOptions
 from ffnet3d.engines import Choice, choose_engine
 
 
@@ -129,6 +130,27 @@ def test_pointcept_trains_tests_and_resumes(elsewhere: Path) -> None:
     launcher.run_training(TrainRequest("d", None, name="run", resume=True))
     resumed = "resume=True weight=exp/d/run/model/model_last.pth backend=torch"
     assert (run.root / "trained").read_text() == resumed
+
+
+@pytest.mark.usefixtures("gpu", "checkout")
+@pytest.mark.parametrize("flag", ["fast", "probabilities", "submit"])
+def test_flags_of_our_tester_are_refused(elsewhere: Path, flag: str) -> None:
+    launcher = choose_engine("pointcept").launcher()
+    request = TestRequest(
+        "d", "run", config=str(write_config(elsewhere)), options=TestOptions(**{flag: True})
+    )
+    with pytest.raises(ValueError, match=f"--{flag} is not for Pointcept's engine: use -e standalone"):
+        launcher.run_testing(request)
+
+
+@pytest.mark.usefixtures("gpu", "checkout")
+def test_pointcept_tests_a_checkpoint_from_elsewhere_in_a_new_folder(elsewhere: Path) -> None:
+    launcher = choose_engine("pointcept").launcher()
+    Path("other.pth").write_bytes(b"weights")
+    launcher.run_testing(TestRequest("d", "new", "other.pth", config=str(write_config(elsewhere))))
+    run = RunFolder(elsewhere / "exp" / "d" / "new")
+    assert (run.root / "tested").read_text() == "other.pth verbose=True"
+    assert load_config(run.config).save_path == "exp/d/new"
 
 
 @pytest.mark.usefixtures("gpu", "checkout")

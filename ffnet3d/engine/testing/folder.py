@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from ffnet3d.engine.submission import discard_submission
+
 
 @dataclass(frozen=True)
 class ResultFolder:
@@ -17,11 +19,6 @@ class ResultFolder:
     def summary(self) -> Path:
         """Scores of the whole test."""
         return self.root / "test.json"
-
-    @property
-    def submission(self) -> Path:
-        """Folder of what the benchmark's server takes."""
-        return self.root / "submit"
 
     def labels(self, scene: str) -> Path:
         """Predicted labels, int64 [N]."""
@@ -57,8 +54,9 @@ class ResultFolder:
 
     def discard_whole(self) -> None:
         """Remove what is said of all scenes together, while these change."""
-        for file in (self.summary, *self.root.glob("*.pth"), *self.submission.glob("*.txt")):
+        for file in (self.summary, *self.root.glob("*.pth")):
             file.unlink(missing_ok=True)
+        discard_submission(self.root)
 
     def discard_scenes(self, kept: Collection[str]) -> None:
         """Remove the results of all scenes but those: they would stand among the results of another test."""
