@@ -91,7 +91,11 @@ def test_make_demo_hands_on_its_counts(monkeypatch: pytest.MonkeyPatch, tmp_path
         ("train -d demo -c ffnet3d -r maybe", "-r takes true or false, not 'maybe'"),
         ("train -d demo -c ffnet3d -e lightning", "-e lightning: choose one of auto, standalone, pointcept"),
         ("train -d dmeo -c ffnet3d", "-d dmeo: did you mean 'demo'?"),
-        ("test -d demo -n nobody", "there is no run exp/demo/nobody (runs of demo: none)"),
+        (
+            "test -d demo -n nobody",
+            "there is no run exp/demo/nobody (runs of demo: none); a checkpoint from elsewhere needs its config "
+            "(-c) and its file (-w)",
+        ),
     ],
 )
 def test_mistakes_end_in_one_line(
