@@ -57,13 +57,9 @@ def test_test_hands_on_every_option(monkeypatch: pytest.MonkeyPatch) -> None:
     words = "test -d scannet -n first -w model_last -c tiny -g 2 -m 3 -e standalone -D /scans seed=1"
     assert invoke(*words.split()).exit_code == 0
     assert invoke("test", "-d", "demo", "-n", "ffnet3d").exit_code == 0
-    assert (
-        invoke(
-            *["test", "-d", "demo", "-n", "a", "--fast", "--compare", "2", "--fresh", "--probabilities"]
-        ).exit_code
-        == 0
-    )
-    assert invoke(*["test", "-d", "scannet", "-n", "a", "--submit"]).exit_code == 0
+    words = "test -d demo -n a --fast --compare 2 --fresh --probabilities"
+    assert invoke(*words.split()).exit_code == 0
+    assert invoke("test", "-d", "scannet", "-n", "a", "--submit").exit_code == 0
     assert requests == [
         launch.TestRequest("scannet", "first", "model_last", "tiny", 2, 3, Path("/scans"), ("seed=1",)),
         launch.TestRequest(dataset="demo", name="ffnet3d"),
@@ -93,8 +89,8 @@ def test_make_demo_hands_on_its_counts(monkeypatch: pytest.MonkeyPatch, tmp_path
         ("train -d dmeo -c ffnet3d", "-d dmeo: did you mean 'demo'?"),
         (
             "test -d demo -n nobody",
-            "there is no run exp/demo/nobody (runs of demo: none); a checkpoint from elsewhere needs its config "
-            "(-c) and its file (-w)",
+            "there is no run exp/demo/nobody (runs of demo: none); a checkpoint from elsewhere needs its "
+            "config (-c) and its file (-w)",
         ),
     ],
 )
