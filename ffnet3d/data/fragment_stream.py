@@ -97,7 +97,7 @@ def stream_fragments(
     This process makes no pyramids: it leaves them to the network. A worker has one part in the making or
     waiting at any time.
     """
-    workers = min(num_workers, MAX_WORKERS)
+    workers = min(num_workers, MAX_WORKERS) if scenes else 0
     stream = FragmentStream(dataset, scenes, plan if workers else None, once)
     return DataLoader(
         stream,

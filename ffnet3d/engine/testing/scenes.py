@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -89,7 +90,7 @@ def label_scenes(
         discard_stale(run, folder, kept)
     mine = todo[run.fabric.global_rank :: run.fabric.world_size]
     try:
-        records = dict(predict(run, folder, mine, once))
+        records = predict(run, folder, mine, once)
     except KeyboardInterrupt:
         if run.fabric.is_global_zero:
             done = len(folder.recorded() & {run.names[number] for number in scenes})
@@ -110,10 +111,8 @@ def discard_stale(run: TestRun, folder: ResultFolder, kept: Kept) -> None:
     run.fabric.barrier()
 
 
-def predict(
-    run: TestRun, folder: ResultFolder, scenes: Sequence[int], once: bool
-) -> Iterator[tuple[int, SceneRecord]]:
-    """Label scenes one after the other and write what is known of each; number and record."""
+def predict(run: TestRun, folder: ResultFolder, scenes: Sequence[int], once: bool) -> dict[int, SceneRecord]:
+    """Label scenes one after the other and write what is known of each; the records by number."""
     device, classes = run.fabric.device, run.config.data.num_classes
     parts = stream_fragments(
         run.dataset,
@@ -123,11 +122,11 @@ def predict(
         once=once,
     )
     wanted = pyramid_plan(run.network, torch.device("cpu"))
-    shown = [] if once else shown_scenes(len(run.dataset.scenes))
-    scenes_done = vote(run.network, unwrap_errors(parts), classes, device, wanted)
-    for votes in progress(scenes_done, "test", run.fabric, total=len(scenes)):
-        yield votes.scene, finish_scene(run, folder, votes, votes.scene in shown)
-        del votes
+    shown = () if once else shown_scenes(len(run.dataset.scenes))
+    voted = vote(run.network, unwrap_errors(parts), classes, device, wanted)
+    # A map holds on to nothing: the votes of a scene go before those of the next come.
+    finished = map(partial(finish_scene, run, folder, shown), voted)
+    return dict(progress(finished, "test", run.fabric, total=len(scenes)))
 
 
 def shown_scenes(total: int) -> list[int]:
@@ -135,14 +134,16 @@ def shown_scenes(total: int) -> list[int]:
     return cast(list[int], np.linspace(0, total - 1, min(DISPLAY_SCENES, total)).astype(int).tolist())
 
 
-def finish_scene(run: TestRun, folder: ResultFolder, votes: Votes, shown: bool) -> SceneRecord:
-    """Write a scene's results, its record last, and log how it went."""
+def finish_scene(
+    run: TestRun, folder: ResultFolder, shown: Sequence[int], votes: Votes
+) -> tuple[int, SceneRecord]:
+    """Write a scene's results, its record last, and log how it went; its number and record."""
     facts, data = votes.facts, run.config.data
     labels = votes.labels()
     save_labels(folder.labels(facts.name), labels)
     if run.options.probabilities:
         save_probabilities(folder.probabilities(facts.name), votes)
-    if shown:
+    if votes.scene in shown:
         save_display(folder.display(facts.name), facts, labels, data.ignore_index)
     confusion = ConfusionMatrix(data.num_classes, data.ignore_index)
     confusion.update(torch.from_numpy(labels), torch.from_numpy(facts.segment.astype(np.int64)))
@@ -157,7 +158,7 @@ def finish_scene(run: TestRun, folder: ResultFolder, votes: Votes, shown: bool) 
     )
     write_scene_record(folder.record(facts.name), record)
     log_scene(record)
-    return record
+    return votes.scene, record
 
 
 def log_scene(record: SceneRecord) -> None:

@@ -16,6 +16,8 @@ from ffnet3d.data.fragments import Fragment
 from ffnet3d.engine.evaluate import to_device
 from ffnet3d.voxels import Pyramid, PyramidPlan, offset2batch
 
+SAME = ("offset", "grid_coord")  # what a pyramid follows from
+
 
 @dataclass(frozen=True, eq=False)
 class Votes:
@@ -44,23 +46,24 @@ class SharedPyramid:
 
     def __init__(self, plan: PyramidPlan | None) -> None:
         self.plan = plan
-        self._inputs: dict[str, Any] = {}
+        self._known: dict[str, Any] = {}  # keys SAME, and "pyramid"
 
     def complete(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """`inputs` with their pyramid; without a plan, or voxels to make one of, as they are."""
-        if self.plan is None or not {"grid_coord", "offset"} <= set(inputs):
+        if self.plan is None or not set(SAME) <= set(inputs):
             return inputs
-        pyramid = inputs.get("pyramid") or self._known(inputs)
-        if pyramid is None:
-            self._inputs = {}  # not two at a time
-            pyramid = self.plan.build(inputs["grid_coord"], offset2batch(inputs["offset"]))
-        self._inputs = {**inputs, "pyramid": pyramid}
-        return self._inputs
+        if not self._serves(inputs):
+            self._known = {}  # not two at a time
+            self._known = {key: inputs[key] for key in SAME}
+            self._known["pyramid"] = inputs.get("pyramid") or self._build(self.plan, inputs)
+        return {**inputs, "pyramid": self._known["pyramid"]}
 
-    def _known(self, inputs: dict[str, Any]) -> Pyramid | None:
-        known = self._inputs
-        same = known and all(torch.equal(known[key], inputs[key]) for key in ("offset", "grid_coord"))
-        return known["pyramid"] if same else None
+    def _serves(self, inputs: dict[str, Any]) -> bool:
+        return bool(self._known) and all(torch.equal(self._known[key], inputs[key]) for key in SAME)
+
+    @staticmethod
+    def _build(plan: PyramidPlan, inputs: dict[str, Any]) -> Pyramid:
+        return plan.build(inputs["grid_coord"], offset2batch(inputs["offset"]))
 
 
 @torch.no_grad()

@@ -84,10 +84,10 @@ def tested(config: Config, monkeypatch: pytest.MonkeyPatch) -> Callable[..., lis
     predicted: list[str] = []
     finish = scenes.finish_scene
 
-    def counted(run: scenes.TestRun, *arguments: object) -> object:
-        record = finish(run, *arguments)
+    def counted(*arguments: object) -> object:
+        number, record = finish(*arguments)
         predicted.append(record.name)
-        return record
+        return number, record
 
     monkeypatch.setattr(scenes, "finish_scene", counted)
 
