@@ -263,7 +263,7 @@ def test_an_interrupt_is_said_in_one_line(
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert stop.value.code == 130
-    assert "interrupted; train with -r true to go on" in capsys.readouterr().err
+    assert "interrupted; train with -r true goes on" in capsys.readouterr().err
 
 
 def test_an_interrupt_within_a_checkpoint_is_said_too(

@@ -17,6 +17,10 @@ from ffnet3d.cli.app import app
 __all__ = ["app", "data", "experiments", "machine", "main", "prepare", "runs", "submission", "weights"]
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+GO_ON = (
+    "train with -r true goes on from the last checkpoint; "
+    "prepare, test, sixfold and train --seeds go on when called again"
+)
 
 
 def main() -> None:
@@ -28,7 +32,7 @@ def main() -> None:
         app()
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            typer.echo("ffnet3d: interrupted; train with -r true to go on from the last checkpoint", err=True)
+            typer.echo(f"ffnet3d: interrupted; {GO_ON}", err=True)
         raise
     except RuntimeError as error:
         # PyTorch's writer, broken off within a checkpoint, hides the interrupt behind its own error.

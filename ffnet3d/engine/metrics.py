@@ -25,6 +25,21 @@ class Scores:
     acc: tuple[float, ...]  # share of the class's points that are right
     support: tuple[int, ...]  # number of the class's points
 
+    @classmethod
+    def of_counts(cls, intersection: Tensor, union: Tensor, target: Tensor) -> Scores:
+        """The scores of points counted by class, integers [C]: right, predicted or true, true."""
+        iou, acc = _ratio(intersection, union), _ratio(intersection, target)
+        present = target > 0
+        return cls(
+            miou=float(iou.mean()),
+            miou_present=float(iou[present].mean()) if present.any() else 0.0,
+            macc=float(acc.mean()),
+            allacc=float(_ratio(intersection.sum(), target.sum())),
+            iou=tuple(iou.tolist()),
+            acc=tuple(acc.tolist()),
+            support=tuple(target.tolist()),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """The scores by the names that files and reports use, ready for JSON."""
         return {
@@ -85,20 +100,8 @@ class ConfusionMatrix:
 
     def scores(self) -> Scores:
         """The scores of all points counted so far; 0 where there are none."""
-        matrix = self.matrix.double()
-        hits, support = matrix.diagonal(), matrix.sum(1)
-        union = support + matrix.sum(0) - hits
-        iou, acc = _ratio(hits, union), _ratio(hits, support)
-        present = support > 0
-        return Scores(
-            miou=float(iou.mean()),
-            miou_present=float(iou[present].mean()) if present.any() else 0.0,
-            macc=float(acc.mean()),
-            allacc=float(_ratio(hits.sum(), support.sum())),
-            iou=tuple(iou.tolist()),
-            acc=tuple(acc.tolist()),
-            support=tuple(self.matrix.sum(1).tolist()),
-        )
+        hits, support = self.matrix.diagonal(), self.matrix.sum(1)
+        return Scores.of_counts(hits, support + self.matrix.sum(0) - hits, support)
 
     def _check_labels(self, name: str, labels: Tensor) -> None:
         bad = (labels < 0) | (labels >= self.num_classes)
@@ -110,5 +113,5 @@ class ConfusionMatrix:
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """part / whole, and 0 where whole is 0."""
-    return part / whole.clamp(min=1)
+    """part / whole in float64, and 0 where whole is 0."""
+    return part.double() / whole.clamp(min=1)

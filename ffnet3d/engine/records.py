@@ -59,17 +59,7 @@ class Record:
 
     def scores(self) -> Scores:
         """The scores of the counted points; 0 where there are none."""
-        iou, acc = _ratio(self.intersection, self.union), _ratio(self.intersection, self.target)
-        present = self.target > 0
-        return Scores(
-            miou=float(iou.mean()),
-            miou_present=float(iou[present].mean()) if present.any() else 0.0,
-            macc=float(acc.mean()),
-            allacc=float(self.intersection.sum() / max(self.target.sum(), 1)),
-            iou=tuple(iou.tolist()),
-            acc=tuple(acc.tolist()),
-            support=tuple(self.target.tolist()),
-        )
+        return Scores.of_counts(*(torch.from_numpy(getattr(self, name)) for name in COUNTS))
 
     @staticmethod
     def _check(part: str, counts: np.ndarray, whole: str, limits: np.ndarray) -> None:
@@ -143,9 +133,3 @@ def _reconstruct(package: str) -> Callable[..., Any]:
     stand_in.__module__ = f"{package}.multiarray"
     stand_in.__name__ = stand_in.__qualname__ = "_reconstruct"
     return stand_in
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, and 0 where whole is 0."""
-    ratio: np.ndarray = part / np.maximum(whole, 1)
-    return ratio
