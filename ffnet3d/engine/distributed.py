@@ -9,6 +9,7 @@ already and the environment decides.
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import logging
 import os
@@ -125,7 +126,7 @@ def launch(
     fabric = build_fabric(layout, find_unused_parameters)
     try:
         # Fabric hands all arguments on to the function, whatever its annotation says.
-        return fabric.launch(run_process, layout.devices, function, *args)  # type: ignore[arg-type]
+        return fabric.launch(run_process, layout.devices, layout.external, function, *args)  # type: ignore[arg-type]
     except ProcessRaisedException as error:
         message = original_message(str(error))
         if message is None:
@@ -133,7 +134,9 @@ def launch(
         raise ValueError(message) from error
 
 
-def run_process(fabric: Fabric, processes: int, function: Callable[..., Any], *args: Any) -> Any:
+def run_process(
+    fabric: Fabric, processes: int, external: bool, function: Callable[..., Any], *args: Any
+) -> Any:
     """Share the machine's cores between its processes, then run `function(fabric, *args)`.
 
     OMP_NUM_THREADS, where the user has set it, stays.
@@ -142,10 +145,18 @@ def run_process(fabric: Fabric, processes: int, function: Callable[..., Any], *a
         torch.set_num_threads(max(1, usable_cores() // processes))
     result = function(fabric, *args)
     if torch.distributed.is_initialized():
-        # A gloo group that still lives when the interpreter ends aborts the process.
         fabric.barrier()
-        torch.distributed.destroy_process_group()
+        if external:  # the launcher's store serves one group, which the next run of this process takes up
+            atexit.register(close_group)
+        else:
+            close_group()
     return result
+
+
+def close_group() -> None:
+    """Part from the other processes: a gloo group that still lives when the interpreter ends aborts it."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def usable_cores() -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,3 +116,33 @@ def test_sync_batch_norm_alone_is_batch_norm() -> None:
 def test_a_value_error_of_a_process_stays_one() -> None:
     with pytest.raises(ValueError, match=r"^rank \d: this file is broken$"):
         launch(Layout("cpu", devices=2, machines=1, external=False), failing_worker)
+
+
+TWO_RUNS = """
+from ffnet3d.engine.distributed import all_reduce, launch, resolve_layout
+
+def total(fabric):
+    import torch
+    return float(all_reduce(fabric, torch.tensor(1.0 + fabric.global_rank), "sum"))
+
+if __name__ == "__main__":
+    layout = resolve_layout(None, 1)
+    assert layout.external and layout.world_size == 2
+    assert [launch(layout, total), launch(layout, total)] == [3.0, 3.0]
+"""
+
+
+def test_processes_of_torchrun_do_one_run_after_another(tmp_path: Path) -> None:
+    script = tmp_path / "two_runs.py"
+    script.write_text(TWO_RUNS)
+    words = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        str(script),
+    ]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
