@@ -24,11 +24,13 @@ import torch
 
 from ffnet3d.data.transforms import CenterShift
 from ffnet3d.engine.build import build_dataset
-from ffnet3d.engine.checkpoint import save_checkpoint
+from ffnet3d.engine.checkpoint import load_weights, save_checkpoint
 from ffnet3d.engine.config import Config, load_config
 from ffnet3d.engine.distributed import launch, resolve_layout
 from ffnet3d.engine.memory import keep_freed_memory
-from ffnet3d.engine.test import run_test
+from ffnet3d.engine.test import finish_test
+from ffnet3d.engine.testing.options import TestOptions
+from ffnet3d.engine.testing.scenes import prepare_test
 from ffnet3d.models import build_model
 from ffnet3d.version import __version__
 from ffnet3d.voxels import voxelize
@@ -88,6 +90,7 @@ def test_it(fabric: Any, config: Config, weight: Path, minutes: float) -> tuple[
     """Test in this process until the time is up; fragments and seconds."""
     keep_freed_memory()
     network = build_model(config.model)
+    load_weights(network, weight)
     end, done = time.perf_counter() + 60 * minutes, 0
 
     def count(*_: Any) -> None:
@@ -97,9 +100,11 @@ def test_it(fabric: Any, config: Config, weight: Path, minutes: float) -> tuple[
             raise TimeIsUp
 
     network.register_forward_hook(count)
+    run = prepare_test(network, config, fabric, TestOptions())  # has a copy, as in ffnet3d test
+    del network
     start = time.perf_counter()
     with contextlib.suppress(TimeIsUp):
-        run_test(network, config, fabric, weight)
+        finish_test(run, weight)
     return done, time.perf_counter() - start
 
 

@@ -7,7 +7,7 @@ before it ends, and what comes does not depend on the number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,11 +91,12 @@ def stream_fragments(
     num_workers: int = 0,
     plan: PyramidPlan | None = None,
     once: bool = False,
+    worker_start: Callable[[int], None] = worker_init,
 ) -> DataLoader:
     """Loader of a FragmentStream with `num_workers` processes (at most MAX_WORKERS; 0: this one).
 
-    This process makes no pyramids: it leaves them to the network. A worker has one part in the making or
-    waiting at any time.
+    Each begins with `worker_start(its number)`, and has one part in the making or waiting at any time. This
+    process makes no pyramids: it leaves them to the network.
     """
     workers = min(num_workers, MAX_WORKERS) if scenes else 0
     stream = FragmentStream(dataset, scenes, plan if workers else None, once)
@@ -105,7 +106,7 @@ def stream_fragments(
         num_workers=workers,
         prefetch_factor=1 if workers else None,
         collate_fn=_as_it_is,
-        worker_init_fn=worker_init,
+        worker_init_fn=worker_start,
         generator=torch.Generator(),
     )
 

@@ -87,12 +87,19 @@ def test_process(fabric: Fabric, config: Config, weight: Path, options: TestOpti
     config.seed = fabric.broadcast(config.seed or 0)
     if fabric.is_global_zero and not folder.config.exists():
         dump_config(config, folder.config)
-    network = build_network(config, fabric)
-    load_weights(network, weight)
-    result = run_test(network, config, fabric, weight, options)
+    # Only the fused copy of the network stays.
+    run = prepare_test(trained_network(config, fabric, weight), config, fabric, options)
+    result = finish_test(run, weight)
     if not options.fast:
         write_report(folder, config, fabric)
     return result
+
+
+def trained_network(config: Config, fabric: Fabric, weight: Path) -> nn.Module:
+    """The config's network with the weights of a checkpoint."""
+    network = build_network(config, fabric)
+    load_weights(network, weight)
+    return network
 
 
 def run_test(
@@ -108,21 +115,24 @@ def run_test(
     Writes result/NAME_pred.npy (int64 [N], one label for every point on disk) for each scene, arrays to show
     three of them, result/test.json, and what `options` ask for. See docs/testing.md.
     """
-    run = prepare_test(network, config, fabric, options)
-    folder = ResultFolder(RunFolder(Path(config.save_path)).result)
-    if options.fast:
+    return finish_test(prepare_test(network, config, fabric, options), weight)
+
+
+def finish_test(run: TestRun, weight: Path) -> TestResult:
+    """Label all scenes, and write and log the scores."""
+    folder = ResultFolder(RunFolder(Path(run.config.save_path)).result)
+    if run.options.fast:
         return fast_test(run, folder, weight)
     scenes = range(len(run.dataset.scenes))
     records = label_scenes(run, folder, look_for_kept(run, folder), scenes)
-    result = conclude(run, folder, weight, list(records.values()))
-    if fabric.is_global_zero:
+    if run.fabric.is_global_zero:
         write_areas(folder, run.dataset, records)
-        if options.submit:
-            points = {record.name: record.points for record in records.values()}
-            logger.info(
-                "Submission: %s", write_submission(folder.root, points, config.data.test.type).describe()
-            )
-    fabric.barrier()
+    result = conclude(run, folder, weight, list(records.values()))
+    if run.fabric.is_global_zero and run.options.submit:
+        points = {record.name: record.points for record in records.values()}
+        written = write_submission(folder.root, points, run.config.data.test.type)
+        logger.info("Submission: %s", written.describe())
+    run.fabric.barrier()
     return result
 
 

@@ -14,9 +14,11 @@ from torch import nn
 
 from ffnet3d.data.datasets import SceneDataset
 from ffnet3d.data.fragment_stream import stream_fragments
+from ffnet3d.data.loader import worker_init
 from ffnet3d.engine.build import build_dataset, loading, pyramid_plan
 from ffnet3d.engine.config import Config
 from ffnet3d.engine.errors import unwrap_errors
+from ffnet3d.engine.memory import return_freed_memory
 from ffnet3d.engine.metrics import ConfusionMatrix
 from ffnet3d.engine.progress import progress
 from ffnet3d.engine.testing.files import save_display, save_labels, save_probabilities
@@ -120,6 +122,7 @@ def predict(run: TestRun, folder: ResultFolder, scenes: Sequence[int], once: boo
         num_workers=loading(run.config, run.fabric)["num_workers"],
         plan=pyramid_plan(run.network, device),
         once=once,
+        worker_start=start_worker,
     )
     wanted = pyramid_plan(run.network, torch.device("cpu"))
     shown = () if once else shown_scenes(len(run.dataset.scenes))
@@ -127,6 +130,12 @@ def predict(run: TestRun, folder: ResultFolder, scenes: Sequence[int], once: boo
     # A map holds on to nothing: the votes of a scene go before those of the next come.
     finished = map(partial(finish_scene, run, folder, shown), voted)
     return dict(progress(finished, "test", run.fabric, total=len(scenes)))
+
+
+def start_worker(worker: int) -> None:
+    """One thread, and no more memory than is in use: the rest belongs to the network."""
+    worker_init(worker)
+    return_freed_memory()
 
 
 def shown_scenes(total: int) -> list[int]:
