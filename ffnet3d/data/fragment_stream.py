@@ -22,6 +22,9 @@ from ffnet3d.voxels import PyramidPlan, offset2batch
 
 # Each worker keeps the scene and a view of it: a few keep a network busy, many only fill the memory.
 MAX_WORKERS = 4
+# A pyramid takes 900 bytes a point, and more in the making: a larger one is made between two predictions, by
+# the process that predicts, whose memory is free then.
+MAX_POINTS_AHEAD = 250_000
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ class StreamedPart:
 class FragmentStream(IterableDataset):
     """The parts of the scenes with the numbers `scenes` of a data set in `test_mode`, in turn.
 
-    Every first part of a view, and every crop, brings the pyramid of `plan` under the key "pyramid": the
-    other parts of a view lie in the same voxels. With `once` each voxel is predicted once, see
-    `TestScene.voxelized`.
+    Every first part of a view, and every crop, brings the pyramid of `plan` under the key "pyramid", unless
+    it has over MAX_POINTS_AHEAD points: the other parts of a view lie in the same voxels. With `once` each
+    voxel is predicted once, see `TestScene.voxelized`.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class FragmentStream(IterableDataset):
         fragments = part.fragments()
         if self.plan is None or (part.number > 0 and part.maker.crop is None):
             return fragments
-        return [replace(fragment, inputs=_with_pyramid(fragment, self.plan)) for fragment in fragments]
+        return [_with_pyramid(fragment, self.plan) for fragment in fragments]
 
 
 def stream_fragments(
@@ -119,9 +122,12 @@ def _facts(scene: TestScene, part: Part) -> SceneFacts | None:
     )
 
 
-def _with_pyramid(fragment: Fragment, plan: PyramidPlan) -> dict[str, Any]:
-    batch = offset2batch(fragment.inputs["offset"])
-    return {**fragment.inputs, "pyramid": plan.build(fragment.inputs["grid_coord"], batch)}
+def _with_pyramid(fragment: Fragment, plan: PyramidPlan) -> Fragment:
+    inputs = fragment.inputs
+    if len(fragment.index) > MAX_POINTS_AHEAD or not {"grid_coord", "offset"} <= set(inputs):
+        return fragment
+    pyramid = plan.build(inputs["grid_coord"], offset2batch(inputs["offset"]))
+    return replace(fragment, inputs={**inputs, "pyramid": pyramid})
 
 
 def _as_it_is(item: Any) -> Any:

@@ -67,6 +67,12 @@ def test_workers_bring_one_pyramid_for_all_fragments_of_a_view(config: Any) -> N
         assert torch.equal(pyramid.point_to_voxel, built.point_to_voxel)
 
 
+def test_large_pyramids_are_left_to_the_network(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ffnet3d.data.fragment_stream.MAX_POINTS_AHEAD", 100)
+    stream = FragmentStream(build_dataset(config, "test"), [0], PLAN)
+    assert not any("pyramid" in part.fragments[0].inputs for part in stream)
+
+
 def test_one_view_is_in_memory_at_a_time(config: Any) -> None:
     dataset = build_dataset(config, "test")
     maker = dataset.test_scene(0).maker
