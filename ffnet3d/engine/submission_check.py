@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ffnet3d.data.scannet_ids import SCANNET20_IDS, SCANNET200_IDS
@@ -35,15 +36,26 @@ def benchmark_ids(dataset: str) -> tuple[int, ...]:
     return BENCHMARKS[dataset]
 
 
-def validate_submission(
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a zip can be uploaded, and to which benchmark."""
+
+    dataset: str  # type of the data set whose benchmark it is
+    why: str  # for this data set; empty where it was named
+    problems: tuple[str, ...]  # a sentence each; none where it can be uploaded
+
+
+def judge_submission(
     file: str | Path, dataset: str | None = None, points: Mapping[str, int] | None = None
-) -> list[str]:
-    """What keeps a zip from being uploaded, a sentence each; nothing where it is right.
+) -> Verdict:
+    """What keeps a zip from being uploaded.
 
     dataset: "ScanNetDataset" or "ScanNet200Dataset"; without it, the one whose ids the file has.
     points: the number of vertices of each scene; where it is not given, lines are not counted.
     ValueError where there is no such file.
     """
+    if Path(file).is_dir():
+        raise ValueError(f"{file} is a folder: name the zip")
     if not Path(file).is_file():
         raise ValueError(f"there is no submission {file}")
     try:
@@ -52,12 +64,29 @@ def validate_submission(
             scenes = [name.removesuffix(".txt") for name in names if is_prediction(name)]
             lines, problems = read_scenes(archive, scenes)
     except DAMAGE as error:
-        return [f"{file} is no whole zip file ({error})"]
+        return Verdict(dataset or "", "", (f"{file} is no whole zip file ({error})",))
     strays = [name for name in names if not is_prediction(name)]
     problems += named(strays, "{} no SCENE.txt at the top level of the zip")
     problems += compare_scenes(scenes)
     problems += check_counts(lines, points or {})
-    return problems + check_ids(lines, dataset or guess_dataset(lines.values()))
+    guessed, why = (dataset, "") if dataset else guess_dataset(lines.values())
+    return Verdict(guessed, why, (*problems, *check_ids(lines, guessed)))
+
+
+def validate_submission(
+    file: str | Path, dataset: str | None = None, points: Mapping[str, int] | None = None
+) -> list[str]:
+    """The problems of `judge_submission` alone."""
+    return list(judge_submission(file, dataset, points).problems)
+
+
+def absent_scenes(root: Path, points: Mapping[str, int]) -> list[str]:
+    """That `root`, with these scenes of the benchmark and their points, lacks others; ValueError: no root."""
+    if not root.is_dir():
+        raise ValueError(f"{root}: no such folder, so that lines cannot be counted")
+    missing = [scene for scene in TEST_SCENES if scene not in points]
+    there = f"{root} has only {len(points)} of the {len(TEST_SCENES)} test scenes to count lines by"
+    return named(missing, f"{there} (prepare scans_test, too); {{}} missing")
 
 
 def points_on_disk(root: Path, scenes: Iterable[str]) -> dict[str, int]:
@@ -96,8 +125,9 @@ def compare_scenes(scenes: Sequence[str]) -> list[str]:
 
 
 def check_counts(lines: Mapping[str, Lines], points: Mapping[str, int]) -> list[str]:
-    """Files that do not have a line for each vertex."""
-    return [
+    """Files that do not have a line for each vertex, or have none."""
+    empty = [f"{scene}.txt is empty" for scene, found in lines.items() if not found and scene not in points]
+    return empty + [
         f"{scene}.txt has {found.total()} lines, but the scene has {points[scene]} points"
         for scene, found in lines.items()
         if scene in points and found.total() != points[scene]
@@ -117,8 +147,8 @@ def check_ids(lines: Mapping[str, Lines], dataset: str) -> list[str]:
     return problems
 
 
-def guess_dataset(files: Iterable[Lines]) -> str:
-    """The type of data set to whose benchmark most lines belong."""
+def guess_dataset(files: Iterable[Lines]) -> tuple[str, str]:
+    """The type of data set to whose benchmark most lines belong, and how many that are."""
     total = Counter[bytes]()
     for found in files:
         total.update(found)
@@ -126,7 +156,11 @@ def guess_dataset(files: Iterable[Lines]) -> str:
         dataset: sum(count for line, count in total.items() if is_id(line, ids))
         for dataset, ids in BENCHMARKS.items()
     }
-    return max(hits, key=hits.__getitem__)
+    best = max(hits, key=hits.__getitem__)
+    return (
+        best,
+        f"{hits[best]:,} of its {total.total():,} lines are ids of the {len(BENCHMARKS[best])} classes",
+    )
 
 
 def is_id(line: bytes, ids: Collection[int]) -> bool:

@@ -230,7 +230,11 @@ def test_a_scene_that_is_there_twice(tmp_path: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    lines=st.lists(st.sampled_from([b"1", b"39", b"13", b"0", b"-1", b"1e1", b" 2", b"x" * 30]), max_size=9),
+    lines=st.lists(
+        st.sampled_from([b"1", b"39", b"13", b"0", b"-1", b"1e1", b" 2", b"x" * 30]),
+        min_size=1,
+        max_size=9,
+    ),
     end=st.sampled_from([b"", b"\n"]),
 )
 def test_only_lines_of_one_legal_id_pass(
@@ -286,13 +290,48 @@ def test_the_command_makes_and_checks(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "100 scenes" in invoke("submit", "-d", "scannet", "-n", "first")
     assert "it can be uploaded" in invoke("submit", str(run.root))
     file = str(run.result / "submission.zip")
-    assert "can be uploaded: 100 scenes, lines not counted (-D DATA_ROOT does)" in invoke(
+    assert "can be uploaded: 100 scenes, lines not counted (-D ROOT does)" in invoke(
         "submit", "--check", file
     )
-    assert "lines of 100 scenes counted" in invoke("submit", "--check", file, "-d", "scannet", "-D", "scans")
+    named = invoke("submit", "--check", file, "-d", "scannet", "-D", "scans")
+    assert named == f"{file} can be uploaded: 100 scenes, lines counted\n"
     zipped(run.result / "submission.zip", whole(scene0707_00=b"0\n"))
     with pytest.raises(ValueError, match=r"cannot be uploaded: .*scene0707_00.txt: 1 lines are no id"):
         invoke("submit", "--check", file)
+
+
+def test_a_root_to_count_by_needs_all_test_scenes(tmp_path: Path) -> None:
+    file = zipped(tmp_path / "a.zip", whole())
+    check = ("submit", "--check", str(file), "-D", str(tmp_path / "root"))
+    with pytest.raises(ValueError, match="root: no such folder, so that lines cannot be counted"):
+        invoke(*check)
+    (tmp_path / "root" / "test").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"root has only 0 of the 100 test scenes .*; 100 are missing"):
+        invoke(*check)
+    (tmp_path / "root" / "test" / "scene0707_00").mkdir()
+    np.save(tmp_path / "root" / "test" / "scene0707_00" / "coord.npy", np.zeros((4, 3)))
+    with pytest.raises(ValueError, match=r"only 1 of .*0707_00.txt has 3 lines, but the scene has 4 points"):
+        invoke(*check)
+
+
+def test_an_empty_file_is_refused_without_points_and_a_folder_is_no_zip(tmp_path: Path) -> None:
+    file = zipped(tmp_path / "a.zip", whole(scene0707_00=b""))
+    assert validate_submission(file) == ["scene0707_00.txt is empty"]
+    with pytest.raises(ValueError, match="is a folder: name the zip"):
+        invoke("submit", "--check", str(tmp_path))
+
+
+def test_the_data_set_that_was_guessed_is_said(tmp_path: Path) -> None:
+    few = zipped(tmp_path / "a.zip", whole())
+    assert "taken for scannet: 300 of its 300 lines are ids of the 20 classes" in invoke(
+        "submit", "--check", str(few)
+    )
+    many = zipped(tmp_path / "b.zip", whole(scene0707_00=b"1191\n0\n"))
+    with pytest.raises(
+        ValueError,
+        match=r"id of the 200 .*\(taken for scannet200: 298 of its 299 lines are .* the 200 classes",
+    ):
+        invoke("submit", "--check", str(many))
 
 
 @pytest.mark.parametrize(
