@@ -76,11 +76,20 @@ def write_scene(folder: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
         staging.chmod(0o755)
         for name, array in arrays.items():
             np.save(staging / f"{name}.npy", array, allow_pickle=False)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(staging, folder)
+        _put(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _put(staging: Path, folder: Path) -> None:
+    """Rename `staging` to `folder`. A kill at any moment leaves a whole scene there, or none."""
+    if not folder.exists():
+        os.replace(staging, folder)
+        return
+    former = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    os.replace(folder, former)
+    os.replace(staging, folder)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def load_array(file: Path) -> np.ndarray:

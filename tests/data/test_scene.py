@@ -138,6 +138,28 @@ def test_truncated_file_is_named(tmp_path: Path, size: int) -> None:
         read_scene(folder)
 
 
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_a_kill_while_a_scene_is_replaced_leaves_no_part_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    write_scene(tmp_path / "room", arrays(10))
+    left, rename = [renames], os.replace
+
+    def die(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    def some(source: Path, target: Path) -> None:
+        left[0] -= 1
+        die() if left[0] < 0 else rename(source, target)
+
+    monkeypatch.setattr("ffnet3d.data.scene.os.replace", some)
+    monkeypatch.setattr("ffnet3d.data.scene.shutil.rmtree", die)
+    with pytest.raises(SystemExit):
+        write_scene(tmp_path / "room", arrays(20))
+    visible = [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
+    assert [len(read_scene(path)["color"]) for path in visible] == {0: [10], 1: [], 2: [20]}[renames]
+
+
 def test_pickled_and_zipped_files_are_refused(tmp_path: Path) -> None:
     folder = scene_with(tmp_path / "room")
     np.save(folder / "color.npy", np.array([{}], dtype=object))

@@ -42,8 +42,10 @@ def make_record(
 ) -> dict[str, Any]:
     """The record of a scene that has just been written to `folder`."""
     labels = {name: _counts(array) for name, array in prepared.arrays.items() if name.startswith("segment")}
+    files = {f"{name}.npy": _describe(folder / f"{name}.npy") for name in prepared.arrays}
     return {
         "fingerprint": key,
+        "mtimes": {name: (folder / name).stat().st_mtime_ns for name in files},
         "scene": {
             "name": job.name,
             "split": job.split,
@@ -51,7 +53,7 @@ def make_record(
             "options": dict(options),
             "points": len(prepared.arrays["coord"]),
             "labels": labels,
-            "files": {f"{name}.npy": _describe(folder / f"{name}.npy") for name in prepared.arrays},
+            "files": files,
             "repairs": list(prepared.repairs),
         },
     }
@@ -64,15 +66,18 @@ def write_record(file: Path, record: Mapping[str, Any]) -> None:
 
 
 def read_record(target_root: Path, target: Path) -> dict[str, Any] | None:
-    """The record of a scene whose files are all there at their recorded sizes; None in any other case."""
+    """The record of a scene whose files have their recorded sizes and times; None in any other case."""
     file = record_file(target_root, target)
     try:
         record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        files = record["scene"]["files"]
-        sizes = {name: (target_root / target / name).stat().st_size for name in files}
+        expected = {
+            name: (facts["bytes"], record["mtimes"][name]) for name, facts in record["scene"]["files"].items()
+        }
+        stats = {name: (target_root / target / name).stat() for name in expected}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return record if all(sizes[name] == files[name]["bytes"] for name in files) else None
+    found = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+    return record if found == expected else None
 
 
 def _counts(labels: np.ndarray) -> dict[str, int]:

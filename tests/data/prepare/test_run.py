@@ -77,6 +77,9 @@ def test_changed_sources_versions_and_damage_are_made_again(source: Path, tmp_pa
     (tmp_path / "out/train/scan2/coord.npy").unlink()
     (tmp_path / "out/train/scan4/coord.npy").write_bytes(b"cut off")
     assert names(run(source, tmp_path / "out").of("prepared")) == ["scan0", "scan2", "scan4"]
+    coord = tmp_path / "out/train/scan1/coord.npy"
+    coord.write_bytes(coord.read_bytes()[::-1])  # damage of the same size
+    assert names(run(source, tmp_path / "out").of("prepared")) == ["scan1"]
     assert len(run(source, tmp_path / "out", version=2).of("prepared")) == 5
     other = prepare(
         list_jobs(source), make, tmp_path / "out", dataset="toys", version=2, options={"a": 1}, workers=0
