@@ -39,8 +39,8 @@ class TextPoints:
 def read_points(file: Path, name: str) -> TextPoints:
     """Read `file`, called `name` in messages; no points where it is empty.
 
-    Colours may be written as floats; their fractions are cut off. ValueError naming the first line at fault
-    where more than MAX_REPAIRS lines are.
+    Colours may be written as floats; fractions are cut off, as in Pointcept. ValueError naming the first line
+    at fault where more than MAX_REPAIRS lines are, and where colours run from 0 to 1.
     """
     rows: list[Rows] = [np.empty((0, COLUMNS))]
     repairs: list[str] = []
@@ -54,7 +54,20 @@ def read_points(file: Path, name: str) -> TextPoints:
                 "file needs lines `x y z r g b`; unpack or download it again"
             )
     points = np.concatenate(rows)
+    fractional = _count_fractional(points[:, 3:], file)
+    if fractional:
+        repairs.append(f"{name}: {fractional} points with fractions in their colours, cut off")
     return TextPoints(points[:, :3], points[:, 3:].astype(np.uint8), tuple(repairs))
+
+
+def _count_fractional(color: Rows, file: Path) -> int:
+    """Points with a colour that is no integer; ValueError where none is over 1, and all would turn black."""
+    count = int((color != np.floor(color)).any(axis=1).sum())
+    if count and (highest := color.max()) <= 1:
+        raise ValueError(
+            f"{file}: colours from 0 to {highest:g}, needs 0-255: multiply those of the room by 255"
+        )
+    return count
 
 
 def _chunks(file: Path) -> Iterator[tuple[bytes, int]]:

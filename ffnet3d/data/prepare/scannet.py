@@ -19,6 +19,7 @@ from ffnet3d.data.formats import read_ply
 from ffnet3d.data.prepare.job import Prepared, SceneJob
 from ffnet3d.data.prepare.run import Summary, prepare
 from ffnet3d.data.prepare.scannet_annotation import (
+    IGNORE,
     ScanLabels,
     label_vertices,
     nyu40_labels,
@@ -122,6 +123,8 @@ def make_scan(job: SceneJob, table: Mapping[str, Category]) -> Prepared:
     labelled, labels = _labels(files, job.split, arrays["coord"], table)
     arrays |= labels.arrays
     repairs += [f"{job.shown(labelled)}: {defect}" for defect in labels.defects]
+    if bare := [name for name, array in labels.arrays.items() if (array == IGNORE).all()]:
+        repairs.append(f"{job.shown(labelled)}: no point is labelled in {', '.join(bare)}")
     return Prepared(arrays, tuple(repairs))
 
 

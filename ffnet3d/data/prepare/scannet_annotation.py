@@ -46,11 +46,13 @@ def label_vertices(
     """`segment20`, `segment200` and `instance` of vertices that belong to `segments` [N]."""
     known, of_vertex = np.unique(segments, return_inverse=True)
     owner = np.full(len(known), len(groups))  # of each segment; the last label below is that of no group
+    claims = np.zeros(len(known), dtype=np.int64)  # groups that name a segment
     defects: list[str] = []
     for number, group in enumerate(groups):
         rows = np.searchsorted(known, group.segments).clip(max=len(known) - 1)
         there = known[rows] == group.segments
         owner[rows[there]] = number
+        claims[np.unique(rows[there])] += 1
         if absent := int((~there).sum()):
             defects.append(
                 f"group {number} ({group.raw_category!r}) names {absent} of {len(there)} segments that no "
@@ -64,6 +66,8 @@ def label_vertices(
         for number, group in enumerate(groups)
         if group.raw_category not in table
     ]
+    if shared := int((claims > 1).sum()):
+        defects.append(f"{shared} segments belong to several groups, the last of these counts")
     columns = labels[owner[of_vertex]].T
     names = ("segment20", "segment200", "instance")
     return ScanLabels(dict(zip(names, map(np.ascontiguousarray, columns), strict=True)), tuple(defects))

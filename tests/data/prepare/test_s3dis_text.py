@@ -47,7 +47,7 @@ def test_lines_are_counted_over_chunks(tmp_path: Path, monkeypatch: pytest.Monke
     "line",
     [
         b"1.5  -2.25\t0.125   10 20 30  \r\n",
-        b"15e-1 -2.25E0 +.125 10.000000 20. 30.9\n",
+        b"15e-1 -2.25E0 +.125 10.000000 20. 3e1\n",
         b"  1.5 -2.25 0.125 10 20 30",
     ],
     ids=["blanks", "notations", "no end of line"],
@@ -112,6 +112,21 @@ def test_a_file_of_bad_lines_is_refused_with_the_first(tmp_path: Path) -> None:
     assert (len(some), len(repairs)) == (1, MAX_REPAIRS)
     with pytest.raises(ValueError, match=r"chair_1.txt:2: 3 of 6 numbers .*, and 10 more damaged lines"):
         read(tmp_path, SOUND + b"1 2 3\n" * (MAX_REPAIRS + 1))
+
+
+def test_fractions_of_colours_are_cut_off_and_counted(tmp_path: Path) -> None:
+    rows, repairs = read(tmp_path, SOUND + b"1.5 -2.25 0.125 10.5 20 30.9\n")
+    np.testing.assert_array_equal(rows, [POINT] * 2)
+    assert repairs == ("Annotations/chair_1.txt: 1 points with fractions in their colours, cut off",)
+
+
+def test_colours_from_0_to_1_are_refused_and_black_is_not(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"chair_1\.txt: colours from 0 to 1, needs 0-255: multiply those of the room by"
+    ):
+        read(tmp_path, b"1 2 3 0.5 0 1\n4 5 6 0.25 0.5 0\n")
+    for text in (b"1 2 3 0 0 0\n" * 3, b"1 2 3 0.0 1.0 0.0\n"):
+        assert read(tmp_path, text)[1] == ()
 
 
 def test_an_empty_file_has_no_points(tmp_path: Path) -> None:

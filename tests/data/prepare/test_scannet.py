@@ -110,7 +110,8 @@ def scans(tmp_path: Path) -> Path:
 def test_a_scan_as_pointcept_prepares_it(tmp_path: Path, scans: Path) -> None:
     scan = Scan()
     scan.write(scans)
-    assert prepared(tmp_path).outcomes[0].repairs == ()
+    (repair,) = prepared(tmp_path).outcomes[0].repairs
+    assert repair.endswith("aggregation.json: 1 segments belong to several groups, the last of these counts")
     scene, columns = arrays(tmp_path), scan.values()
     assert {name: array.dtype.name for name, array in scene.items()} == {
         "coord": "float32",
@@ -147,7 +148,7 @@ def test_normals_are_means_of_the_faces_by_area(tmp_path: Path, scans: Path) -> 
 
 def test_vertices_without_faces_get_estimated_normals(tmp_path: Path, scans: Path) -> None:
     Scan(faces=[([0, 1, 3],), ([1, 4, 3],)]).write(scans)
-    (repair,) = prepared(tmp_path).outcomes[0].repairs
+    repair, _ = prepared(tmp_path).outcomes[0].repairs
     assert (
         repair
         == f"scans/{TRAIN}/{TRAIN}_vh_clean_2.ply: 5 vertices without faces, their normals are estimated"
@@ -210,10 +211,18 @@ def test_labels_ply_serves_where_the_annotation_is_missing(tmp_path: Path, scans
     assert scene["segment20"].tolist() == expected
 
 
+def test_an_annotation_without_groups_is_told(tmp_path: Path, scans: Path) -> None:
+    Scan(groups={"segGroups": []}).write(scans)
+    assert prepared(tmp_path).outcomes[0].repairs == (
+        f"scans/{TRAIN}/{TRAIN}.aggregation.json: no point is labelled in segment20, segment200, instance",
+    )
+    assert (arrays(tmp_path)["segment20"] == -1).all()
+
+
 def test_an_unknown_category_and_unknown_segments_are_repaired(tmp_path: Path, scans: Path) -> None:
     groups = [group(0, "wall", [3]), group(1, "wormhole", [8, 5]), group(2, "floor", [5, 77, 1])]
     Scan(groups={"segGroups": groups}).write(scans)
-    missing, unknown = prepared(tmp_path).outcomes[0].repairs
+    missing, unknown, _ = prepared(tmp_path).outcomes[0].repairs
     where = f"scans/{TRAIN}/{TRAIN}.aggregation.json"
     assert (
         missing
@@ -327,7 +336,8 @@ def test_the_label_table_of_the_source_counts(tmp_path: Path, scans: Path) -> No
     prepared(tmp_path)
     table = "id\traw_category\tcategory\tnyu40id\r\r\n1\ttv\ttv\t9\r\r\n2\ttv\ttv\t1\r\r\n"
     (tmp_path / "raw/scannetv2-labels.combined.tsv").write_text(table, newline="")
-    assert len(prepared(tmp_path).outcomes[0].repairs) == 2  # wall and office chair; the scan was made again
+    unknown = [repair for repair in prepared(tmp_path).outcomes[0].repairs if "not in the label" in repair]
+    assert len(unknown) == 2  # wall and office chair; the scan was made again
     assert arrays(tmp_path)["segment20"][-1] == SCANNET20_IDS.index(9)
     other = tmp_path / "labels.tsv"
     other.write_text(table.replace("tv\t9", "tv\t10"))

@@ -46,7 +46,11 @@ def test_labels_are_those_of_the_plain_form(segments: np.ndarray, annotation: li
         np.testing.assert_array_equal(labels.arrays[name], expected, err_msg=name)
     absent = sum(bool(set(group.segments.tolist()) - set(segments.tolist())) for group in annotation)
     unknown = sum(group.raw_category not in TABLE for group in annotation)
-    assert len(labels.defects) == absent + unknown
+    known = [set(group.segments.tolist()) & set(segments.tolist()) for group in annotation]
+    shared = sum(sum(one in some for some in known) > 1 for one in set(segments.tolist()))
+    assert len(labels.defects) == absent + unknown + bool(shared)
+    if shared:
+        assert labels.defects[-1].startswith(f"{shared} segments belong to several groups")
 
 
 @given(ids=st.lists(st.integers(-5, 70), min_size=1).map(np.array))
