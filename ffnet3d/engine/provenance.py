@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -42,7 +42,7 @@ class Provenance:
     scored: int  # of them, those whose true label counts
     checkpoint: CheckpointOrigin
     seed: int | None  # of the test's random draws
-    device: str  # of the first process
+    device: str  # one, or several that share the scenes
     processes: int
     machines: int
     precision: str
@@ -74,10 +74,12 @@ def describe_test(
     scenes: int,
     points: int,
     scored: int,
+    devices: Sequence[str],
 ) -> Provenance:
     """The provenance of a test of `weight` on `config.data.test` that the processes of `fabric` have done.
 
-    protocol: "full" or "fast"; points: labelled by the network; scored: of them, those with a true label.
+    protocol: "full" or "fast"; points: labelled by the network; scored: of them, those with a true label;
+    devices: what predicted each scene.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol={protocol!r}: choose {' or '.join(PROTOCOLS)}")
@@ -94,7 +96,7 @@ def describe_test(
         scored=scored,
         checkpoint=checkpoint_origin(weight, config),
         seed=config.seed,
-        device=device_name(fabric.device),
+        device=" and ".join(sorted(set(devices))),
         processes=fabric.world_size,
         machines=getattr(fabric.strategy, "num_nodes", 1),
         precision=precision_name(),

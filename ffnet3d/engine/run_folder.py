@@ -45,11 +45,6 @@ class RunFolder:
         """Scores of the last test."""
         return self.result / "test.json"
 
-    @property
-    def shown_scenes(self) -> Path:
-        """Folder of the tested scenes that the report shows."""
-        return self.result / "scenes"
-
     def predictions(self, scene: str) -> Path:
         """Predicted labels of a scene."""
         return self.result / f"{scene}_pred.npy"

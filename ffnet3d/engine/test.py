@@ -171,6 +171,7 @@ def conclude(
             scenes=len(records),
             points=sum(record.points for record in records),
             scored=sum(scores.support),
+            devices=[record.device for record in records],
         )
         write_summary(folder.summary, run.config, weight, records, provenance, **more)
         log_scores(scores, class_names(run.config), provenance)

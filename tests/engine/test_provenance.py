@@ -15,7 +15,14 @@ from ffnet3d.engine.checkpoint_origin import CheckpointOrigin, checkpoint_origin
 from ffnet3d.engine.code_version import PACKAGES, code_version, hash_sources
 from ffnet3d.engine.config import apply_data_root
 from ffnet3d.engine.distributed import build_fabric, resolve_layout
-from ffnet3d.engine.provenance import Provenance, cautions, describe_test, one_line, provenance_rows
+from ffnet3d.engine.provenance import (
+    Provenance,
+    cautions,
+    describe_test,
+    device_name,
+    one_line,
+    provenance_rows,
+)
 from ffnet3d.engine.train import train
 from ffnet3d.version import __version__
 
@@ -32,7 +39,8 @@ def described(run: Path, checkpoint: str = "model_best.pth", *overrides: str) ->
     config = tiny_config(run.parent, "run", *overrides)
     fabric = build_fabric(resolve_layout(0, 1))
     counts = {"protocol": "full", "views": 2, "scenes": 3, "points": 720, "scored": 700}
-    return describe_test(config, run / "model" / checkpoint, fabric, **counts)
+    devices = [device_name(fabric.device), "a GPU"]
+    return describe_test(config, run / "model" / checkpoint, fabric, **counts, devices=devices)
 
 
 def test_the_best_checkpoint_was_chosen_on_the_tested_scenes(run: Path) -> None:
@@ -115,7 +123,7 @@ def test_protocol_hardware_and_versions_are_said(run: Path) -> None:
         "Checkpoint: model_best.pth (best of 3 evaluations on split Area_2, after epoch",
         "trained on split Area_1 with seed 3)",
         "1 process, ",
-        "1 thread a process, float32",
+        "1 thread a process and a GPU, float32",
         f"code {code_version()}",
     ):
         assert text in line
@@ -136,6 +144,7 @@ def test_every_fact_has_a_name_and_a_text(run: Path) -> None:
     rows = dict(provenance_rows(described(run)))
     assert list(rows) == ["protocol", "data", "checkpoint", "caution", "hardware", "versions", "date"]
     assert rows["date"].endswith(" UTC")
+    assert rows["hardware"].count(" and a GPU") == 1
 
 
 def test_an_unknown_protocol_is_refused(run: Path) -> None:
@@ -150,6 +159,7 @@ def test_an_unknown_protocol_is_refused(run: Path) -> None:
             scenes=1,
             points=1,
             scored=1,
+            devices=["a CPU"],
         )
 
 

@@ -23,6 +23,7 @@ class SceneRecord:
     views: int
     seconds: float
     confusion: np.ndarray  # int64 [C, C]: rows are the truth, columns the prediction
+    device: str  # that predicted it
     labels: str  # hash of the file of labels
     key: Mapping[str, str]  # a SceneKey
 

@@ -21,6 +21,7 @@ from ffnet3d.engine.errors import unwrap_errors
 from ffnet3d.engine.memory import return_freed_memory
 from ffnet3d.engine.metrics import ConfusionMatrix
 from ffnet3d.engine.progress import progress
+from ffnet3d.engine.provenance import device_name
 from ffnet3d.engine.testing.files import save_display, save_labels, save_probabilities
 from ffnet3d.engine.testing.folder import ResultFolder
 from ffnet3d.engine.testing.kept import Kept, find_kept
@@ -162,6 +163,7 @@ def finish_scene(
         views=facts.num_views,
         seconds=round(votes.seconds, 3),
         confusion=confusion.matrix.numpy(),
+        device=device_name(run.fabric.device),
         labels=hash_file(folder.labels(facts.name)),
         key=run.keys[votes.scene].as_dict(),
     )
