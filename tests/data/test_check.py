@@ -12,6 +12,7 @@ import pytest
 from data.prepare.s3dis_rooms import write_room
 
 from ffnet3d.data.check import RootCheck, check_root, json_report, text_report
+from ffnet3d.data.demo import make_demo
 from ffnet3d.data.prepare.s3dis import prepare_s3dis
 from ffnet3d.data.scene import write_scene
 
@@ -89,6 +90,34 @@ def test_a_root_without_scenes(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     with pytest.raises(ValueError, match=r"no scenes: neither .* ffnet3d prepare first"):
         checked(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="file is a file; name the root"):
+        checked(tmp_path / "file")
+
+
+def test_data_roots_one_level_down_are_named(tmp_path: Path) -> None:
+    write_scene(tmp_path / "s3dis" / "Area_1" / "office_1", room())
+    write_scene(tmp_path / "scannet" / "train" / "scene0000_00", room(label="segment20"))
+    with pytest.raises(ValueError, match=r"folders are data roots: check .*/s3dis, .*/scannet$"):
+        checked(tmp_path)
+
+
+@pytest.mark.parametrize("level", [".", "Area_1", "Area_1/office_1", ".."])
+def test_raw_rooms_are_recognised_at_every_level(tmp_path: Path, level: str) -> None:
+    write_room(tmp_path / "raw" / "Area_1", "office_1")
+    with pytest.raises(ValueError, match=r"raw data, no scenes: ffnet3d prepare s3dis \S*/raw TARGET first"):
+        checked(tmp_path / "raw" / level)
+
+
+@pytest.mark.parametrize("level", [".", "scans", "scans/scene0000_00", ".."])
+def test_raw_scans_are_recognised_at_every_level(tmp_path: Path, level: str) -> None:
+    scan = tmp_path / "raw" / "scans" / "scene0000_00"
+    scan.mkdir(parents=True)
+    (scan / "scene0000_00_vh_clean_2.ply").touch()
+    with pytest.raises(
+        ValueError, match=r"raw data, no scenes: ffnet3d prepare scannet \S*/raw TARGET first"
+    ):
+        checked(tmp_path / "raw" / level)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +190,10 @@ def test_a_sound_scene_has_no_warning(tmp_path: Path) -> None:
     ("coord", "warning"),
     [
         (COORD * np.float32(3.28), "half of the scenes are over 8.1 m high: in feet?"),
-        (COORD[:, [2, 1, 0]], "3 of 3 scenes are larger along z than along x and y: is z up?"),
+        (
+            COORD * np.float32([0.5, 0.6, 2]),
+            "3 of 3 scenes are over twice as large along z as along x and y: is z up?",
+        ),
     ],
 )
 def test_what_several_scenes_say_together(tmp_path: Path, coord: np.ndarray, warning: str) -> None:
@@ -174,6 +206,38 @@ def test_a_validation_scan_among_the_training_scans(tmp_path: Path) -> None:
     write_scene(tmp_path / "train" / "scene0000_00", room(label="segment20"))
     write_scene(tmp_path / "train" / "scene0011_00", room(label="segment20"))
     assert only_warning(tmp_path) == "train: 1 scene of other splits or places: scene0011_00"
+
+
+def test_scenes_of_which_none_is_the_data_sets(tmp_path: Path) -> None:
+    for name in ("kitchen", "attic"):
+        write_scene(tmp_path / "Area_5" / name, room())
+    warning = "no scene of S3DIS's own list, but 2 scenes of other splits or places: attic, kitchen"
+    assert only_warning(tmp_path) == f"Area_5: {warning}"
+    assert "2 of 68" in text_report(checked(tmp_path))
+
+
+def test_the_demo_rooms_are_no_official_ones(tmp_path: Path) -> None:
+    make_demo(tmp_path / "demo", areas=1, rooms_per_area=1)
+    found = checked(tmp_path / "demo")
+    assert (found.dataset, found.warnings, found.broken) == ("demo", [], [])
+    assert "(built-in demo rooms)" in text_report(found)
+
+
+def test_what_scannets_annotations_give_is_absent_without_them(tmp_path: Path) -> None:
+    write_scene(tmp_path / "val" / "scene0011_00", room(label="segment20"))
+    write_scene(tmp_path / "test" / "scene0707_00", room(label="segment20", segment20=None))
+    report = text_report(checked(tmp_path))
+    for name in ("segment200", "instance"):
+        line = f"val: {name}.npy in 1 of 1 scenes (download .aggregation.json and .0.010000.segs.json)"
+        assert line in report
+    assert "test: segment200" not in report
+
+
+@pytest.mark.parametrize("labels", [None, np.full(400, -1)])
+def test_scenes_to_train_on_without_labels(tmp_path: Path, labels: np.ndarray | None) -> None:
+    write_scene(tmp_path / "train" / "scene0000_00", room(label="segment20", segment20=labels))
+    write_scene(tmp_path / "test" / "scene0707_00", room(label="segment20", segment20=labels))
+    assert only_warning(tmp_path) == "train: 1 scene without a single label: scene0000_00"
 
 
 def test_repeated_points_are_counted(tmp_path: Path) -> None:
@@ -197,12 +261,79 @@ def test_hashes_of_the_manifest(tmp_path: Path) -> None:
     (root / "Area_1" / "office_3").rename(tmp_path / "elsewhere")
     changed, gone = checked(root).broken
     assert "segment.npy: not the file that" in changed.broken
+    assert f"delete {root / 'Area_1' / 'office_2'} and call ffnet3d prepare again" in changed.broken
     assert "office_3 is not there, but" in gone.broken
     assert checked(root, hashes=False).broken == []
 
     (root / "manifest.json").write_text('{"scenes": {"a": 1}}')
     with pytest.raises(ValueError, match=r"manifest.json: no manifest of ffnet3d prepare can be read"):
         checked(root)
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Path:
+    """Two prepared rooms of S3DIS."""
+    for name in ("office_1", "office_2"):
+        write_room(tmp_path / "raw" / "Area_1", name)
+    prepare_s3dis(tmp_path / "raw", tmp_path / "out", normals=False, workers=0)
+    return tmp_path / "out"
+
+
+UNFINISHED = "the preparation was not finished: call ffnet3d prepare again"
+
+
+@pytest.mark.parametrize(
+    "gone", ["manifest.json", ".prepared/Area_1/office_1.json"], ids=["never finished", "begun again"]
+)
+def test_a_preparation_that_was_broken_off(prepared: Path, gone: str) -> None:
+    assert checked(prepared).warnings == []
+    (prepared / gone).unlink()
+    assert only_warning(prepared) == UNFINISHED
+    assert f"Looks wrong\n  {UNFINISHED}\n" in text_report(checked(prepared))
+
+
+def test_a_preparation_broken_off_within_a_scene(prepared: Path) -> None:
+    staged = prepared / "Area_1" / ".office_3.ab12_cd8"
+    staged.mkdir()
+    before = (prepared / "manifest.json").stat().st_mtime - 1
+    os.utime(staged, (before, before))
+    assert checked(prepared).warnings == []
+    os.utime(staged, (before + 2, before + 2))
+    assert only_warning(prepared) == UNFINISHED
+
+
+def test_a_preparation_broken_off_before_any_scene(tmp_path: Path) -> None:
+    (tmp_path / ".prepared").mkdir()
+    with pytest.raises(ValueError, match=f"no scenes: {UNFINISHED}"):
+        checked(tmp_path)
+
+
+def test_files_that_the_manifest_names_are_gone(prepared: Path) -> None:
+    (prepared / "Area_1" / "office_1" / "color.npy").unlink()
+    (broken,) = checked(prepared).broken
+    assert broken.broken.endswith(
+        "color.npy is missing, but manifest.json names it: call ffnet3d prepare again"
+    )
+
+
+def test_scenes_that_could_not_be_prepared(prepared: Path) -> None:
+    file = prepared / "manifest.json"
+    facts = json.loads(file.read_text())
+    file.write_text(json.dumps({**facts, "failed": {"Area_1/office_9": "no objects"}}))
+    assert only_warning(prepared) == "Area_1/office_9: could not be prepared: no objects"
+    assert checked(prepared / "Area_1" / "office_1").warnings == []
+
+
+@pytest.mark.parametrize(("part", "scenes", "absent"), [("Area_1", 2, 42), ("Area_1/office_1", 1, 0)])
+def test_a_part_is_seen_as_part_of_its_data_set(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch, part: str, scenes: int, absent: int
+) -> None:
+    monkeypatch.chdir(prepared / part)
+    for root in (prepared / part, Path()):
+        found = checked(root)
+        assert (found.dataset, found.hashed, found.absent_splits) == ("s3dis", scenes, ())
+        assert [scene.name for scene in found.scenes] == ["Area_1/office_1", "Area_1/office_2"][:scenes]
+        assert (found.warnings, len(found.splits[0].absent)) == ([], absent)
 
 
 def test_the_command_by_several_processes(tmp_path: Path) -> None:
@@ -213,12 +344,33 @@ def test_the_command_by_several_processes(tmp_path: Path) -> None:
     words = ["check", str(tmp_path / "root"), "--json", str(tmp_path / "facts.json")]
     result = typer.CliRunner().invoke(cli.app, [*words, "--workers", "2"])
     assert result.exit_code == 0
-    assert result.output.strip() == text_report(checked(tmp_path / "root"))
+    said = f"{text_report(checked(tmp_path / 'root'))}\nAll facts are in {tmp_path / 'facts.json'}.\n"
+    assert result.output == said
     facts = json.loads((tmp_path / "facts.json").read_text())
     assert facts == json.loads(json_report(checked(tmp_path / "root")))
     assert facts["splits"]["Area_1"]["scenes"][0]["labels"] == {"segment": {"0": 200, "1": 200}}
     (tmp_path / "root" / "Area_1" / "office_1" / "coord.npy").write_bytes(b"")
-    assert typer.CliRunner().invoke(cli.app, [*words, "--workers", "0"]).exit_code == 2
+    assert typer.CliRunner().invoke(cli.app, [*words, "--workers", "1"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--workers", "0"], "--workers must be 1 or more, got 0"),
+        (["--json", "nowhere/facts.json"], r"--json nowhere.facts.json: there is no folder nowhere"),
+        (["--json", "."], r"--json \.: is a folder"),
+    ],
+)
+def test_the_commands_mistakes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    typer = pytest.importorskip("typer.testing", reason="pip install 'ffnet3d[cli]'")
+    from ffnet3d import cli
+
+    write_scene(tmp_path / "Area_1" / "office_1", room())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        typer.CliRunner().invoke(cli.app, ["check", ".", *words], catch_exceptions=False)
 
 
 def test_real_rooms_are_sound() -> None:

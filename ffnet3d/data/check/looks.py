@@ -11,6 +11,7 @@ LARGEST, SMALLEST = 100.0, 0.5  # metres: a room beyond is hardly in metres
 UNITS = {"centimetres": 0.01, "millimetres": 0.001}
 HEIGHTS = 1.0, 10.0  # metres, of rooms: which unit it is
 TALL = 6.0  # metres: rooms whose median is higher may be in feet
+UPENDED = 2.0  # times as high as wide: small hallways are higher than wide, too
 FEW = 3  # scenes that can tell nothing about all
 SOME = 100  # points of floor that can tell which way is up
 FLAT = 0.5  # the floor's spread along its flattest axis, of that along z, below which z is not up
@@ -83,9 +84,9 @@ def heights_warning(sizes: np.ndarray) -> str:
     if len(sizes) < FEW:
         return ""
     height = float(np.median(sizes[:, 2]))
-    tallest = int((sizes[:, 2] > sizes[:, :2].max(axis=1)).sum())
+    tallest = int((sizes[:, 2] > UPENDED * sizes[:, :2].max(axis=1)).sum())
     if tallest > len(sizes) / 2:
-        return f"{tallest} of {len(sizes)} scenes are larger along z than along x and y: is z up?"
+        return f"{tallest} of {len(sizes)} scenes are over twice as large along z as along x and y: is z up?"
     if TALL < height < LARGEST:
         return f"half of the scenes are over {height:.2g} m high: in feet?"
     return ""

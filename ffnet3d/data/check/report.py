@@ -6,19 +6,20 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from ffnet3d.data.check.layout import segment_classes
+from ffnet3d.data.check.official import TITLES, segment_classes
 from ffnet3d.data.check.root import RootCheck, SplitCheck, count, some_names
 from ffnet3d.data.check.scene import CLASSES
 
 SHOWN = 20  # warnings
 ARRAYS = {"color": "ScanNet and S3DIS need it", "normal": "estimated when a scene is first read"}
+ANNOTATED = "segment200", "instance"  # of ScanNet, and the endings of the files of which they are made:
+ANNOTATION = ".aggregation.json", ".0.010000.segs.json"
 HEAD = ("split", "scenes", "points", "labels", "classes", "unlabelled", "repeated")
 
 
 def text_report(check: RootCheck) -> str:
     """The table and what is to be said below it; lines of at most 100 columns, paths and messages aside."""
-    kind = {"scannet": "ScanNet", "s3dis": "S3DIS"}.get(check.dataset, "no known data set")
-    parts = [f"{check.root} ({kind})", "", *_table(check)]
+    parts = [f"{check.root} ({TITLES[check.dataset]})", "", *_table(check)]
     parts += _section("Not here", _absent(check))
     parts += _section("Looks wrong", _capped(check.warnings))
     parts += _section("Broken", [f"{scene.name}: {scene.broken}" for scene in check.broken])
@@ -80,7 +81,7 @@ def _rows(split: SplitCheck, dataset: str) -> Iterator[tuple[str, ...]]:
 def _absent(check: RootCheck) -> Iterator[str]:
     """Splits, scenes, arrays and classes that one would expect."""
     if check.absent_splits:
-        yield f"{some_names(check.absent_splits)}: no such split"
+        yield f"{some_names(list(check.absent_splits))}: no such split"
     for split in check.splits:
         for text in (*_absent_scenes(split), *_absent_files(split), *_absent_classes(split, check.dataset)):
             yield f"{split.name}: {text}"
@@ -92,8 +93,10 @@ def _absent_scenes(split: SplitCheck) -> Iterator[str]:
 
 
 def _absent_files(split: SplitCheck) -> Iterator[str]:
-    labels = {file: "counted as unlabelled" for file in CLASSES if split.labels(file)}
-    for file, meaning in {**ARRAYS, **labels}.items():
+    expected = {**ARRAYS, **{file: "counted as unlabelled" for file in CLASSES if split.labels(file)}}
+    if split.dataset == "scannet" and split.labels("segment20"):
+        expected = {**dict.fromkeys(ANNOTATED, "download " + " and ".join(ANNOTATION)), **expected}
+    for file, meaning in expected.items():
         if lacking := split.without(file):
             yield f"{file}.npy in {lacking} of {len(split.whole)} scenes ({meaning})"
 

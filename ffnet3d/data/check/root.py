@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ffnet3d.data.check.layout import (
-    HERE,
-    MANIFEST,
-    find_splits,
-    official_scenes,
-    official_splits,
-    recorded_hashes,
-    segment_classes,
-    which_dataset,
-)
+from ffnet3d.data.check.layout import Place, find_scenes, split_of
 from ffnet3d.data.check.looks import heights_warning
+from ffnet3d.data.check.manifest import Recorded, is_unfinished, read_manifest
+from ffnet3d.data.check.official import LABELLED, TITLES, official_splits, segment_classes, which_dataset
 from ffnet3d.data.check.scene import SceneFacts, SceneTask, check_scene
+from ffnet3d.data.prepare.manifest import MANIFEST
 from ffnet3d.data.prepare.pool import Lost, run_each
 from ffnet3d.registry import require
 
@@ -33,6 +28,8 @@ class SplitCheck:
     name: str
     scenes: tuple[SceneFacts, ...]
     official: frozenset[str] = frozenset()
+    dataset: str = ""
+    is_part: bool = False  # one scene of it alone is looked at
 
     @property
     def whole(self) -> list[SceneFacts]:
@@ -42,7 +39,7 @@ class SplitCheck:
     @property
     def absent(self) -> list[str]:
         """Official scenes that are not there."""
-        return sorted(self.official - self.names)
+        return [] if self.is_part else sorted(self.official - self.names)
 
     @property
     def foreign(self) -> list[str]:
@@ -58,37 +55,47 @@ class SplitCheck:
         return sum(file not in scene.files for scene in self.whole)
 
     @property
-    def warnings(self) -> list[str]:
-        """What is wrong with the scenes together: of other splits, or of other units."""
-        foreign = f"{count(len(self.foreign), 'scene')} of other splits or places: {some_names(self.foreign)}"
-        heights = heights_warning(np.array([scene.size for scene in self.whole]).reshape(-1, 3))
-        return [*([foreign] if self.foreign else []), *([heights] if heights else [])]
+    def unlabelled(self) -> list[str]:
+        """Scenes to train or validate on in which no point has a label."""
+        if not LABELLED.fullmatch(self.name):
+            return []
+        return [
+            _short(scene.name) for scene in self.whole if not any(map(_has_labels, scene.labels.values()))
+        ]
+
+    @property
+    def warnings(self) -> Iterator[str]:
+        """What is wrong with the scenes together: of other splits, without labels, or of other units."""
+        if foreign := self.foreign:
+            text = f"{count(len(foreign), 'scene')} of other splits or places: {some_names(foreign)}"
+            none = f"no scene of {TITLES[self.dataset]}'s own list, but "
+            yield (none if len(foreign) == len(self.names) else "") + text
+        if unlabelled := self.unlabelled:
+            yield f"{count(len(unlabelled), 'scene')} without a single label: {some_names(unlabelled)}"
+        if heights := heights_warning(np.array([scene.size for scene in self.whole]).reshape(-1, 3)):
+            yield heights
 
     @property
     def names(self) -> frozenset[str]:
         """Names of the scene folders."""
-        return frozenset(scene.name.rpartition("/")[2] for scene in self.scenes)
+        return frozenset(_short(scene.name) for scene in self.scenes)
 
 
 @dataclass(frozen=True)
 class RootCheck:
-    """What was found in a root; `dataset` is `scannet`, `s3dis`, or empty."""
+    """What was found in a root; `dataset` is `scannet`, `s3dis`, `demo`, or empty."""
 
     root: Path
     dataset: str
     splits: tuple[SplitCheck, ...]
     hashed: int  # scenes whose files were compared with a manifest's hashes
+    absent_splits: tuple[str, ...] = ()  # of a data set of which other splits are there
+    notes: tuple[str, ...] = ()  # what is wrong with the preparation
 
     @property
     def scenes(self) -> list[SceneFacts]:
         """All scenes."""
         return [scene for split in self.splits for scene in split.scenes]
-
-    @property
-    def absent_splits(self) -> list[str]:
-        """Official splits of a data set of which others are there."""
-        known = any(split.official for split in self.splits)
-        return sorted(official_splits(self.dataset) - {split.name for split in self.splits}) if known else []
 
     @property
     def broken(self) -> list[SceneFacts]:
@@ -99,7 +106,9 @@ class RootCheck:
     def warnings(self) -> list[str]:
         """All that is legal but looks wrong, a line each."""
         lines = [f"{split.name}: {warning}" for split in self.splits for warning in split.warnings]
-        return lines + [f"{scene.name}: {text}" for scene in self.scenes for text in scene.warnings]
+        return [*self.notes, *lines] + [
+            f"{scene.name}: {text}" for scene in self.scenes for text in scene.warnings
+        ]
 
 
 def count(number: int, thing: str) -> str:
@@ -123,19 +132,42 @@ def check_root(root: str | Path, *, hashes: bool = True, workers: int = 1) -> Ro
     Raises ValueError where there are no scenes, or the manifest cannot be read. Scenes raise nothing: see
     `RootCheck.broken`.
     """
-    root = Path(root)
-    splits = find_splits(root)
-    dataset = which_dataset(splits)
-    recorded = recorded_hashes(root) if hashes else {}
-    folders = {_name(root, folder): folder for several in splits.values() for folder in several}
+    place = find_scenes(Path(root))
+    recorded = read_manifest(place.top)
+    dataset = which_dataset(place.scenes, recorded.is_demo)
+    compared = {name: recorded.hashes[name] for name in recorded.hashes if hashes and place.holds(name)}
     classes = segment_classes(dataset)
-    tasks = [SceneTask(name, folders[name], classes, recorded.get(name, {})) for name in folders]
-    facts = _run(tasks, workers)
-    facts += [
-        SceneFacts(name, broken=f"{root / name} is not there, but {root / MANIFEST} names it")
-        for name in recorded.keys() - folders.keys()
+    tasks = [
+        SceneTask(name, folder, classes, compared.get(name, {})) for name, folder in place.scenes.items()
     ]
-    return RootCheck(root, dataset, _splits(facts, dataset), sum(bool(task.hashes) for task in tasks))
+    facts = [*_run(tasks, workers), *_gone(compared.keys() - place.scenes.keys(), place.top)]
+    official = official_splits(dataset)
+    splits = _splits(facts, dataset, official, place.is_scene)
+    absent = official.keys() - {split.name for split in splits} if place.is_whole else ()
+    known = any(split.official for split in splits)
+    return RootCheck(
+        place.root,
+        dataset,
+        splits,
+        hashed=sum(bool(task.hashes) for task in tasks),
+        absent_splits=tuple(sorted(absent)) if known else (),
+        notes=tuple(_notes(place, recorded)),
+    )
+
+
+def _gone(names: Iterable[str], top: Path) -> Iterator[SceneFacts]:
+    for name in names:
+        why = f"{top / name} is not there, but {top / MANIFEST} names it: call ffnet3d prepare again"
+        yield SceneFacts(name, broken=why)
+
+
+def _notes(place: Place, recorded: Recorded) -> Iterator[str]:
+    """That a preparation was broken off, or could not make scenes."""
+    if is_unfinished(place.top, recorded):
+        yield "the preparation was not finished: call ffnet3d prepare again"
+    for name, why in recorded.failed.items():
+        if place.holds(name):
+            yield f"{name}: could not be prepared: {why}"
 
 
 def _run(tasks: list[SceneTask], workers: int) -> list[SceneFacts]:
@@ -149,16 +181,23 @@ def _run(tasks: list[SceneTask], workers: int) -> list[SceneFacts]:
     return facts
 
 
-def _splits(facts: list[SceneFacts], dataset: str) -> tuple[SplitCheck, ...]:
+def _splits(
+    facts: list[SceneFacts], dataset: str, official: Mapping[str, frozenset[str]], is_part: bool
+) -> tuple[SplitCheck, ...]:
     """The facts by split, both sorted by name."""
     splits: dict[str, list[SceneFacts]] = {}
     for scene in sorted(facts, key=lambda scene: scene.name):
-        splits.setdefault(scene.name.rpartition("/")[0] or HERE, []).append(scene)
-    checks = [SplitCheck(split, tuple(splits[split])) for split in sorted(splits)]
+        splits.setdefault(split_of(scene.name), []).append(scene)
     return tuple(
-        replace(check, official=official_scenes(dataset, check.name, check.names)) for check in checks
+        SplitCheck(split, tuple(splits[split]), official.get(split, frozenset()), dataset, is_part)
+        for split in sorted(splits)
     )
 
 
-def _name(root: Path, folder: Path) -> str:
-    return folder.name if folder == root else folder.relative_to(root).as_posix()
+def _short(name: str) -> str:
+    """A scene's name without its split."""
+    return name.rpartition("/")[2]
+
+
+def _has_labels(points: Mapping[int, int]) -> bool:
+    return any(label >= 0 for label in points)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ffnet3d.data.check.looks import count_repeated, scene_warnings
 from ffnet3d.data.classes import SCANNET20, SCANNET200
+from ffnet3d.data.prepare.manifest import MANIFEST
 from ffnet3d.data.scene import read_scene
 
 CLASSES: Mapping[str, tuple[str, ...]] = {"segment20": SCANNET20, "segment200": SCANNET200, "segment": ()}
@@ -55,11 +56,13 @@ def check_scene(task: SceneTask) -> SceneFacts:
 def _check_hashes(task: SceneTask) -> None:
     for name, recorded in task.hashes.items():
         file = task.folder / name
+        if not file.is_file():
+            raise ValueError(f"{file} is missing, but {MANIFEST} names it: call ffnet3d prepare again")
         found = hashlib.sha256(file.read_bytes()).hexdigest()
         if found != recorded:
             raise ValueError(
-                f"{file}: not the file that manifest.json tells of (SHA-256 {found[:12]}, recorded "
-                f"{recorded[:12]}): prepare this scene again"
+                f"{file}: not the file that {MANIFEST} tells of (SHA-256 {found[:12]}, recorded "
+                f"{recorded[:12]}): delete {task.folder} and call ffnet3d prepare again"
             )
 
 
