@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
     from ffnet3d.data.prepare import Summary
 
 prepare_app = typer.Typer(
-    no_args_is_help=True, help="Turn a raw data set into scene folders; started again, it goes on."
+    no_args_is_help=True,
+    help="Turn a raw data set into scene folders; started again, it goes on.",
+    context_settings={"token_normalize_func": str.lower},  # S3DIS is s3dis
 )
 app.add_typer(prepare_app, name="prepare")
 
-SHOWN = 20  # repairs and failures on the screen; the manifest has all repairs
+SHOWN = 20  # kinds of repairs on the screen; the manifest has all repairs
+VARYING = re.compile(r"""'[^']*'|"[^"]*"|\S*/\S*|\d+""")  # what differs in repairs of one kind
 SCANNET_EXAMPLES = """Examples:
 
   ffnet3d prepare scannet /downloads/scannet data/scannet\n
@@ -57,7 +61,8 @@ def prepare_scannet_command(
     """ScanNet's meshes: points, colours, normals, labels of 20 and 200 classes, instances."""
     from ffnet3d.data.prepare.scannet import prepare_scannet
 
-    report(prepare_scannet(source, target, labels=labels, workers=chosen_workers(workers)))
+    workers = chosen_workers(workers)
+    report(prepare_scannet(source, target, labels=labels, workers=workers, say=typer.echo))
 
 
 @prepare_app.command("s3dis", epilog=S3DIS_EXAMPLES)
@@ -72,12 +77,15 @@ def prepare_s3dis_command(
     normals: Annotated[bool, typer.Option(help="Estimate normals where no meshes are given.")] = True,
 ) -> None:
     """S3DIS: points, colours, normals, labels of the 13 classes, instances."""
+    from ffnet3d.data.prepare.places import check_target
     from ffnet3d.data.prepare.s3dis import describe, prepare_s3dis
 
-    for line in describe(source, align, meshes, normals):
-        typer.echo(line)
     workers = chosen_workers(workers)
-    report(prepare_s3dis(source, target, aligned=align, meshes=meshes, normals=normals, workers=workers))
+    lines = describe(source, align, meshes, normals)
+    check_target(source, target, "s3dis")
+    typer.echo("\n".join(lines))
+    options: dict[str, Any] = {"aligned": align, "meshes": meshes, "normals": normals}
+    report(prepare_s3dis(source, target, **options, workers=workers, say=typer.echo))
 
 
 def chosen_workers(workers: int | None) -> int:
@@ -95,21 +103,32 @@ def report(summary: Summary) -> None:
         counts = (f"{len(summary.of(state, split))} {state}" for state in ("prepared", "skipped", "failed"))
         typer.echo(f"{split}: {', '.join(counts)}")
     repairs = [repair for outcome in summary.outcomes for repair in outcome.repairs]
-    listed(f"Repairs ({len(repairs)})", repairs, f"all are in {summary.manifest}")
+    listed(f"Repairs ({len(repairs)}, all in the manifest)", by_kind(repairs))
     typer.echo(f"Manifest: {summary.manifest}")
+    for note in summary.notes:
+        typer.echo(f"NOTE: {note}")
     failed = [f"{outcome.job.name}: {outcome.message}" for outcome in summary.of("failed")]
     if failed:
-        typer.echo(f"Failed ({len(failed)}), all others are whole:", err=True)
+        others = ", all others are whole" if len(failed) < len(summary.outcomes) else ""
+        typer.echo(f"Failed ({len(failed)}){others}:", err=True)
         for line in failed:
             typer.echo(f"  {line}", err=True)
         raise typer.Exit(2)
 
 
-def listed(title: str, lines: list[str], rest: str) -> None:
+def by_kind(repairs: list[str]) -> list[str]:
+    """The first repair of each kind, and how many are like it but for numbers, names and files."""
+    kinds: dict[str, list[str]] = {}
+    for repair in repairs:
+        kinds.setdefault(VARYING.sub("", repair.partition(": ")[2]), []).append(repair)
+    return [f"{one[0]} (and {len(one) - 1} alike)" if one[1:] else one[0] for one in kinds.values()]
+
+
+def listed(title: str, lines: list[str]) -> None:
     """The first lines under a title; nothing where there are none."""
     if lines:
         typer.echo(f"{title}:")
         for line in lines[:SHOWN]:
             typer.echo(f"  {line}")
     if len(lines) > SHOWN:
-        typer.echo(f"  ... and {len(lines) - SHOWN} more; {rest}")
+        typer.echo(f"  ... and {len(lines) - SHOWN} kinds more")

@@ -1,4 +1,5 @@
-"""`TARGET/manifest.json`: every prepared scene with its split, points, labels, hashes and repairs.
+"""`TARGET/manifest.json`: every prepared scene with its split, points, labels, hashes and repairs,
+and every scan that could not be prepared, with the reason.
 
 It depends on the scenes alone: not on times, places, the number of processes, or interruptions.
 """
@@ -17,10 +18,18 @@ from ffnet3d.data.prepare.record import RECORDS, read_record
 MANIFEST = "manifest.json"
 
 
-def write_manifest(target_root: Path, dataset: str) -> Path:
-    """Collect the records of all whole scenes of `target_root`, and return the manifest's file."""
+def write_manifest(target_root: Path, dataset: str, failed: Mapping[Path, str]) -> Path:
+    """Collect the records of all whole scenes of `target_root`, and return the manifest's file.
+
+    `failed` has the scene folders, relative to the root, that could not be made, and why.
+    """
     scenes = {target.as_posix(): record["scene"] for target, record in _records(target_root)}
-    manifest = {"dataset": dataset, "totals": _totals(scenes), "scenes": scenes}
+    manifest = {
+        "dataset": dataset,
+        "totals": _totals(scenes),
+        "scenes": scenes,
+        "failed": {target.as_posix(): reason for target, reason in sorted(failed.items())},
+    }
     file = target_root / MANIFEST
     write_atomic(file, lambda stream: stream.write(f"{json.dumps(manifest, indent=1)}\n".encode()))
     return file

@@ -26,6 +26,9 @@ def fingerprint(job: SceneJob, version: int, options: Options) -> str:
 
     OSError where a source cannot be read.
     """
+    for file in job.sources:
+        if not file.exists():
+            raise FileNotFoundError(f"{file.parent}: there is no {file.name}: download it again")
     stats = [(job.shown(file), file.stat()) for file in job.sources]
     sources = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
     facts = [job.name, job.split, job.target.as_posix(), sources, version, dict(options)]

@@ -9,18 +9,17 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from ffnet3d.atomic import write_atomic
 from ffnet3d.data.prepare.job import Make, Options, SceneJob
 from ffnet3d.data.prepare.manifest import write_manifest
+from ffnet3d.data.prepare.places import claim
 from ffnet3d.data.prepare.pool import Lost, run_each
 from ffnet3d.data.prepare.record import (
-    RECORDS,
     fingerprint,
     make_record,
     read_record,
@@ -34,23 +33,45 @@ logger = logging.getLogger(__name__)
 
 State = Literal["prepared", "skipped", "failed"]
 
+Say: TypeAlias = Callable[[str], None]
+"""Takes a line on what is being done."""
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a scene: made now, there already, or failed for the reason in `message`."""
+    """What became of a scene: made now, there already, or failed for a `reason`.
+
+    `kept` tells of a failed scene whose folder is there from an earlier preparation.
+    """
 
     job: SceneJob
     state: State
     repairs: tuple[str, ...] = ()
-    message: str = ""
+    reason: str = ""
+    kept: str = ""
+
+    @property
+    def message(self) -> str:
+        """Reason, and what is there all the same."""
+        return self.reason + self.kept
+
+    @property
+    def portable_reason(self) -> str:
+        """The reason with all paths relative to the source, as the manifest has it."""
+        text = self.reason
+        for file in self.job.sources:
+            text = text.replace(str(file), self.job.shown(file))
+        root = str(self.job.source_root)
+        return text if root == "." else text.replace(f"{root}/", "")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a preparation did: an outcome a scene, in the order of the jobs, and the manifest's file."""
+    """What a preparation did: an outcome a scene, in the jobs' order, the manifest's file, and notes."""
 
     outcomes: tuple[Outcome, ...]
     manifest: Path
+    notes: tuple[str, ...] = ()
 
     def of(self, state: State, split: str | None = None) -> list[Outcome]:
         """The outcomes of that state, of one split or of all."""
@@ -71,6 +92,7 @@ def prepare(
     version: int,
     options: Options | None = None,
     workers: int = 1,
+    say: Say = logger.info,
 ) -> Summary:
     """Write every job's scene below `target_root`, and `manifest.json`.
 
@@ -82,6 +104,7 @@ def prepare(
         version: of the preparation; raise it when the arrays change, and all scenes are made again.
         options: what else the arrays depend on.
         workers: processes; 0 works in this one.
+        say: told how many scenes are to do.
 
     Raises ValueError, before any work, for a target that holds something else and for jobs that share one.
     """
@@ -91,12 +114,15 @@ def prepare(
     work = partial(_outcome, make=make, root=root, version=version, options=options or {})
     finished = {job.target: _already(job, root, version, options or {}) for job in jobs}
     todo = [job for job in jobs if finished[job.target] is None]
+    there = sum(one is not None and one.state == "skipped" for one in finished.values())
+    say(f"{dataset}: {len(todo)} scenes to prepare, {there} there already")
     with require("tqdm", "train").tqdm(total=len(todo), desc=f"prepare {dataset}", disable=None) as bar:
         for job, result in run_each(work, todo, min(workers, len(todo))):
             finished[job.target] = _failed(job, str(result), root) if isinstance(result, Lost) else result
             bar.update()
     outcomes = tuple(outcome for job in jobs if (outcome := finished[job.target]) is not None)
-    return Summary(outcomes, write_manifest(root, dataset))
+    failed = {one.job.target: one.portable_reason for one in outcomes if one.state == "failed"}
+    return Summary(outcomes, write_manifest(root, dataset, failed))
 
 
 def _check_targets(jobs: Sequence[SceneJob]) -> None:
@@ -108,21 +134,6 @@ def _check_targets(jobs: Sequence[SceneJob]) -> None:
                 f"two scans would be written to {job.target}: {job.sources[:1]} and {other.sources[:1]}; "
                 "move one of them out of the source folder"
             )
-
-
-def claim(root: Path, dataset: str) -> None:
-    """Mark the target as this data set's, or check that it is."""
-    mark = root / RECORDS / "dataset"
-    if mark.is_file():
-        if (other := mark.read_text()) != dataset:
-            raise ValueError(f"{root} holds {other}, not {dataset}: name another folder")
-        return
-    if root.exists() and (not root.is_dir() or any(path.name != RECORDS for path in root.iterdir())):
-        raise ValueError(
-            f"{root} exists and was not begun by ffnet3d prepare: name a new or an empty folder, so that "
-            "nothing in it is overwritten"
-        )
-    write_atomic(mark, lambda file: file.write(dataset.encode()))
 
 
 def _already(job: SceneJob, root: Path, version: int, options: Options) -> Outcome | None:
@@ -164,7 +175,7 @@ def _clear_leftovers(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _failed(job: SceneJob, message: str, root: Path) -> Outcome:
+def _failed(job: SceneJob, reason: str, root: Path) -> Outcome:
     folder = root / job.target
     kept = f"; {folder}, of an earlier preparation, stays as it was" if folder.exists() else ""
-    return Outcome(job, "failed", message=message + kept)
+    return Outcome(job, "failed", reason=reason, kept=kept)

@@ -57,18 +57,18 @@ def store_meshes(area: str, files: tuple[Path, ...], folder: Path) -> Path:
     return store
 
 
-def mesh_normals(store: Path, coord: Array) -> Array:
+def mesh_normals(store: Path, coord: Array, named: str) -> Array:
     """Unit normals [N, 3] of points [N, 3] in metres: each that of the nearest triangle.
 
     Triangles are those with all corners in the points' box and 10 cm around it. ValueError where there are
-    none, or where they do not lie on the points.
+    none, or where they do not lie on the points; it calls the mesh `named`.
     """
     corners = _in_box(store, coord.min(axis=0) - MARGIN, coord.max(axis=0) + MARGIN)
     if len(corners) == 0:
-        raise ValueError(f"{store.name}: no part of the mesh lies in this room: {REMEDY}")
+        raise ValueError(f"{named}: no part of the mesh lies in this room: {REMEDY}")
     face, distance = nearest_faces(corners, coord)
     if (median := float(np.median(distance))) > MAX_MEDIAN:
-        raise ValueError(f"{store.name}: half of the points are over {median:.2f} m from the mesh: {REMEDY}")
+        raise ValueError(f"{named}: half of the points are over {median:.2f} m from the mesh: {REMEDY}")
     normal = _cross(corners)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     return np.asarray(normal[face])

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,8 @@ import numpy as np
 
 from ffnet3d.data.formats import read_ply
 from ffnet3d.data.prepare.job import Prepared, SceneJob
-from ffnet3d.data.prepare.run import Summary, prepare
+from ffnet3d.data.prepare.places import check_target
+from ffnet3d.data.prepare.run import Say, Summary, prepare
 from ffnet3d.data.prepare.scannet_annotation import (
     IGNORE,
     ScanLabels,
@@ -28,90 +30,55 @@ from ffnet3d.data.prepare.scannet_annotation import (
 )
 from ffnet3d.data.prepare.scannet_labels import LABELS_FILE, Category, read_labels
 from ffnet3d.data.prepare.scannet_mesh import read_mesh
-from ffnet3d.data.prepare.scannet_splits import SCAN, read_splits
+from ffnet3d.data.prepare.scannet_notes import ONLY20, scannet_notes
+from ffnet3d.data.prepare.scannet_scans import ScanFiles, find_download, list_scans
+from ffnet3d.data.prepare.scannet_splits import listed_scans
+
+logger = logging.getLogger(__name__)
 
 VERSION = 1  # raise when the arrays change
 SAME_PLACE = 1e-3  # metres, for meshes rewritten as text
 
 
-@dataclass(frozen=True)
-class ScanFiles:
-    """The files of the scan in `folder`; all but the mesh may be missing."""
-
-    folder: Path
-
-    @property
-    def mesh(self) -> Path:
-        return self._file("_vh_clean_2.ply")
-
-    @property
-    def segments(self) -> Path:
-        return self._file("_vh_clean_2.0.010000.segs.json")
-
-    @property
-    def groups(self) -> Path:
-        return self._file(".aggregation.json")
-
-    @property
-    def labels(self) -> Path:
-        return self._file("_vh_clean_2.labels.ply")
-
-    def sources(self) -> tuple[Path, ...]:
-        """The mesh, and whatever else is there."""
-        others = (self.segments, self.groups, self.labels)
-        return (self.mesh, *(file for file in others if file.is_file()))
-
-    def _file(self, ending: str) -> Path:
-        return self.folder / f"{self.folder.name}{ending}"
-
-
-def prepare_scannet(source: Path, target: Path, *, labels: Path | None = None, workers: int = 1) -> Summary:
+def prepare_scannet(
+    source: Path,
+    target: Path,
+    *,
+    labels: Path | None = None,
+    workers: int = 1,
+    say: Say = logger.info,
+) -> Summary:
     """Prepare every scan of `source` as `target`/train|val|test/NAME.
 
     Args:
-        source: holds `scans` and `scans_test` (or any `scans*`) with a folder a scan, or these folders.
+        source: holds `scans` and `scans_test` (or any `scans*`) with a folder a scan, or these folders; the
+            folder above will do too.
         target: root of the scene folders.
         labels: the label table; by default scannetv2-labels.combined.tsv of `source`, else the built-in one.
         workers: processes.
+        say: told what will be done.
 
     Splits are read from scannetv2_train.txt and scannetv2_val.txt in `source`, where they are there.
-    ValueError for a source without scans, and for damaged tables and lists.
+    ValueError for a source without scans, for damaged tables and lists, and for a target that is not ours.
     """
-    own = source / LABELS_FILE
+    root = find_download(source)
+    check_target(source, target, "scannet")
+    if labels is not None and not labels.is_file():
+        raise ValueError(f"--labels {labels}: there is no such file")
+    own = root / LABELS_FILE
     table = read_labels(labels or (own if own.is_file() else None))
     digest = hashlib.sha256(json.dumps(sorted(table.items())).encode()).hexdigest()
-    return prepare(
-        list_scans(source),
+    summary = prepare(
+        list_scans(root),
         partial(make_scan, table=table),
         target,
         dataset="scannet",
         version=VERSION,
         options={"labels": digest},
         workers=workers,
+        say=say,
     )
-
-
-def list_scans(source: Path) -> list[SceneJob]:
-    """A job for each scan of `source`, sorted by name."""
-    if not source.is_dir():
-        raise ValueError(f"{source}: no such folder; name the folder of the download that holds scans/")
-    splits = read_splits(source)
-    roots = [source, *sorted(path for path in source.glob("scans*") if path.is_dir())]
-    folders = sorted((path for root in roots for path in root.iterdir() if _is_scan(path)), key=_name)
-    if not folders:
-        raise ValueError(
-            f"{source}: no scans: neither it nor a scans*/ in it holds folders such as scene0000_00"
-        )
-    return [
-        SceneJob(
-            name=folder.name,
-            split=splits.get(folder.name, "test"),
-            target=Path(splits.get(folder.name, "test"), folder.name),
-            source_root=source,
-            sources=ScanFiles(folder).sources(),
-        )
-        for folder in folders
-    ]
+    return replace(summary, notes=scannet_notes(summary, listed_scans(root)))
 
 
 def make_scan(job: SceneJob, table: Mapping[str, Category]) -> Prepared:
@@ -128,14 +95,6 @@ def make_scan(job: SceneJob, table: Mapping[str, Category]) -> Prepared:
     return Prepared(arrays, tuple(repairs))
 
 
-def _is_scan(path: Path) -> bool:
-    return path.is_dir() and (SCAN.fullmatch(path.name) is not None or ScanFiles(path).mesh.is_file())
-
-
-def _name(path: Path) -> str:
-    return path.name
-
-
 def _labels(
     files: ScanFiles, split: str, coord: np.ndarray, table: Mapping[str, Category]
 ) -> tuple[Path, ScanLabels]:
@@ -149,7 +108,9 @@ def _labels(
         return files.labels, _nyu40_labels(files, coord, missing)
     if split != "test":
         names = " and ".join(file.name for file in missing)
-        raise ValueError(f"{files.folder}: no labels: neither {names} nor {files.labels.name} is there")
+        raise ValueError(
+            f"{files.folder}: no labels: neither {names} nor {files.labels.name} is there; download them"
+        )
     return files.mesh, ScanLabels({})
 
 
@@ -161,14 +122,17 @@ def _nyu40_labels(files: ScanFiles, coord: np.ndarray, missing: list[Path]) -> S
     apart = np.abs(ply.stack("vertex", ("x", "y", "z")) - coord).max(axis=1) > SAME_PLACE
     if apart.any():
         raise ValueError(
-            f"{files.labels}: vertex {int(apart.argmax())} lies elsewhere than in {files.mesh.name}"
+            f"{files.labels}: vertex {int(apart.argmax())} lies elsewhere than in {files.mesh.name}; "
+            "download both again"
         )
     names = ", ".join(file.name for file in missing)
     labels = nyu40_labels(ids)
-    note = f"labels of 20 classes alone, no segment200 and no instance; missing: {names}"
+    note = f"{ONLY20}; missing: {names}"
     return ScanLabels(labels.arrays, (note, *labels.defects))
 
 
 def _check_count(file: Path, count: int, mesh: Path, vertices: int) -> None:
     if count != vertices:
-        raise ValueError(f"{file}: labels of {count} vertices, but {mesh.name} has {vertices}")
+        raise ValueError(
+            f"{file}: labels of {count} vertices, but {mesh.name} has {vertices}; download both again"
+        )

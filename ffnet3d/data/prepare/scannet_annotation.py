@@ -118,7 +118,8 @@ def _read_object(file: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         where = f"{file}:{error.lineno}"
         raise ValueError(
-            f"{where}: not whole JSON ({error.msg}, column {error.colno}); perhaps a copy was cut off"
+            f"{where}: not whole JSON ({error.msg}, column {error.colno}); perhaps a copy was cut "
+            "off, download it again"
         ) from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{file}: not JSON: {error}") from error
@@ -129,8 +130,11 @@ def _read_object(file: Path) -> dict[str, Any]:
 
 def _field(where: Path | str, entry: Mapping[str, Any], name: str, kind: type) -> Any:
     value = entry.get(name)
+    if value is None:
+        raise ValueError(f"{where}: {name!r} is missing; download the file again")
     if not isinstance(value, kind):
-        raise ValueError(f"{where}: {name!r} must be there, as {kind.__name__}, but is {value!r:.60}")
+        what = f"{name!r} must be of type {kind.__name__}, but is {value!r:.60}"
+        raise ValueError(f"{where}: {what}; download the file again")
     return value
 
 

@@ -54,7 +54,7 @@ def _colors(ply: Ply) -> np.ndarray:
     if colors.dtype.kind not in "iu" or colors.min() < 0 or colors.max() > 255:
         raise ValueError(
             f"{ply.file}: red, green and blue must be integers from 0 to 255, but are {colors.dtype} from "
-            f"{colors.min()} to {colors.max()}"
+            f"{colors.min()} to {colors.max()}; download the scan again"
         )
     return colors.astype(np.uint8)
 
@@ -66,8 +66,8 @@ def _normals(ply: Ply, coord: np.ndarray) -> np.ndarray:
     if faces is None or len(faces) == 0:
         return np.zeros((len(coord), 3))
     if not isinstance(faces, np.ndarray) or faces.shape[1:] != (3,):
-        raise ValueError(f"{ply.file}: its faces must be triangles")
+        raise ValueError(f"{ply.file}: its faces must be triangles; download the scan again")
     try:
         return vertex_normals(coord, faces)
     except ValueError as error:
-        raise ValueError(f"{ply.file}: {error}") from error
+        raise ValueError(f"{ply.file}: {error}; download the scan again") from error

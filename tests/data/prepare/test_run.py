@@ -95,11 +95,12 @@ def test_broken_scans_are_named_and_stop_nothing(source: Path, tmp_path: Path) -
     broken, bug = summary.of("failed")
     assert broken.message == f"{source / 'scan1.txt'}:1: not a number: 'broken'"
     assert bug.message == f"KeyError: 'unforeseen' (in {source / 'scan2.txt'})"
-    assert list(json.loads(summary.manifest.read_text())["scenes"]) == [
-        "train/scan4",
-        "val/scan0",
-        "val/scan3",
-    ]
+    manifest = json.loads(summary.manifest.read_text())
+    assert list(manifest["scenes"]) == ["train/scan4", "val/scan0", "val/scan3"]
+    assert manifest["failed"] == {
+        "train/scan1": "scan1.txt:1: not a number: 'broken'",
+        "train/scan2": "KeyError: 'unforeseen' (in scan2.txt)",
+    }
 
 
 def test_a_scan_that_broke_since_is_not_vouched_for(source: Path, tmp_path: Path) -> None:
@@ -107,14 +108,17 @@ def test_a_scan_that_broke_since_is_not_vouched_for(source: Path, tmp_path: Path
     (source / "scan1.txt").write_text("broken")
     summary = run(source, tmp_path / "out")
     assert "train/scan1, of an earlier preparation, stays as it was" in summary.of("failed")[0].message
-    assert "train/scan1" not in json.loads(summary.manifest.read_text())["scenes"]
+    manifest = json.loads(summary.manifest.read_text())
+    assert "train/scan1" not in manifest["scenes"]
+    assert manifest["failed"] == {"train/scan1": "scan1.txt:1: not a number: 'broken'"}
 
 
 def test_a_scan_that_vanished_is_named(source: Path, tmp_path: Path) -> None:
     jobs = list_jobs(source)
     (source / "scan1.txt").unlink()
     summary = prepare(jobs, make, tmp_path / "out", dataset="toys", version=1, workers=0)
-    assert "scan1.txt" in summary.of("failed")[0].message
+    message = f"{source}: there is no scan1.txt: download it again"
+    assert summary.of("failed")[0].message == message
     assert len(summary.of("prepared")) == 4
 
 
@@ -124,7 +128,10 @@ def test_workers_change_nothing_and_may_be_killed(source: Path, tmp_path: Path) 
     summary = run(source, tmp_path / "out", workers=2)
     assert names(summary.of("failed")) == ["scan5"]
     assert "its process was killed by signal 9; where memory ran out" in summary.of("failed")[0].message
-    assert summary.manifest.read_bytes() == alone.manifest.read_bytes()
+    manifest, expected = (json.loads(one.manifest.read_text()) for one in (summary, alone))
+    assert list(manifest.pop("failed")) == ["train/scan5"]
+    assert expected.pop("failed") == {}
+    assert manifest == expected
 
 
 def test_killed_and_started_again_it_ends_the_same(source: Path, tmp_path: Path) -> None:
@@ -165,8 +172,23 @@ def test_targets_of_others_are_refused(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"mine exists and was not begun by ffnet3d prepare: name a new"):
         run(source, tmp_path / "mine")
     run(source, tmp_path / "out")
+    (tmp_path / "out/.prepared").rename(tmp_path / "gone")
+    with pytest.raises(ValueError, match=r"out holds a manifest\.json but no \.prepared/, which .*delete it"):
+        run(source, tmp_path / "out")
+    (tmp_path / "gone").rename(tmp_path / "out/.prepared")
     with pytest.raises(ValueError, match="out holds toys, not scannet: name another folder"):
         prepare(list_jobs(source), make, tmp_path / "out", dataset="scannet", version=1, workers=0)
+
+
+def test_what_is_to_do_is_said_first(source: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    jobs = list_jobs(source)
+    for part in (jobs[:2], jobs):
+        prepare(part, make, tmp_path / "out", dataset="toys", version=1, workers=0, say=said.append)
+    assert said == [
+        "toys: 2 scenes to prepare, 0 there already",
+        "toys: 3 scenes to prepare, 2 there already",
+    ]
 
 
 def test_two_scans_for_one_target_and_negative_workers_are_refused(source: Path, tmp_path: Path) -> None:

@@ -76,23 +76,23 @@ def test_a_room_as_the_protocol_has_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 37])
 def test_rooms_are_turned_by_their_angle(tmp_path: Path, angle: int) -> None:
-    annotations = write_room(tmp_path / "Area_1", ROOM)
-    write_angles(tmp_path / "Area_1", hallway_1=5, office_1=angle)
-    scene, _ = prepared(tmp_path, tmp_path / "out")
+    annotations = write_room(tmp_path / "raw" / "Area_1", ROOM)
+    write_angles(tmp_path / "raw" / "Area_1", hallway_1=5, office_1=angle)
+    scene, _ = prepared(tmp_path / "raw", tmp_path / "out")
     assert_scene(scene, restated(annotations, angle))
     np.testing.assert_array_equal(scene["normal"], estimate_normals(scene["coord"]))
-    assert describe(tmp_path, True, None, True) == [
+    assert describe(tmp_path / "raw", True, None, True) == [
         "Area_1: rooms turned by Area_1_alignmentAngle.txt",
         "Normals: estimated from the points, written",
     ]
 
 
 def test_rooms_are_left_as_they_are_on_request(tmp_path: Path) -> None:
-    annotations = write_room(tmp_path / "Area_1", ROOM)
-    write_angles(tmp_path / "Area_1", office_1=90)
-    scene, _ = prepared(tmp_path, tmp_path / "out", aligned=False)
+    annotations = write_room(tmp_path / "raw" / "Area_1", ROOM)
+    write_angles(tmp_path / "raw" / "Area_1", office_1=90)
+    scene, _ = prepared(tmp_path / "raw", tmp_path / "out", aligned=False)
     assert_scene(scene, restated(annotations))
-    assert describe(tmp_path, False, None, True)[0] == "Area_1: not turned (--no-align)"
+    assert describe(tmp_path / "raw", False, None, True)[0] == "Area_1: not turned (--no-align)"
 
 
 @pytest.mark.parametrize(
@@ -104,17 +104,17 @@ def test_rooms_are_left_as_they_are_on_request(tmp_path: Path) -> None:
     ],
 )
 def test_an_angle_that_is_missing_or_unreadable(tmp_path: Path, line: str, message: str) -> None:
-    write_room(tmp_path / "Area_1", ROOM)
-    write_angles(tmp_path / "Area_1")
-    edit_line(tmp_path / "Area_1" / "Area_1_alignmentAngle.txt", 2, line.encode())
-    (failed,) = prepare_s3dis(tmp_path, tmp_path / "out", workers=0).of("failed")
+    write_room(tmp_path / "raw" / "Area_1", ROOM)
+    write_angles(tmp_path / "raw" / "Area_1")
+    edit_line(tmp_path / "raw" / "Area_1" / "Area_1_alignmentAngle.txt", 2, line.encode())
+    (failed,) = prepare_s3dis(tmp_path / "raw", tmp_path / "out", workers=0).of("failed")
     with pytest.raises(ValueError, match=message):
         raise ValueError(failed.message)
 
 
 def test_the_data_set_reads_what_was_prepared(tmp_path: Path) -> None:
-    write_room(tmp_path / "Area_1", ROOM)
-    prepared(tmp_path, tmp_path / "out")
+    write_room(tmp_path / "raw" / "Area_1", ROOM)
+    prepared(tmp_path / "raw", tmp_path / "out")
     dataset = S3DISDataset("Area_1", tmp_path / "out", cache_root=tmp_path / "cache")
     scene = dataset.read(0)
     assert scene["name"] == "Area_1-office_1"
@@ -124,7 +124,14 @@ def test_the_data_set_reads_what_was_prepared(tmp_path: Path) -> None:
 
 def test_defects_are_repaired_and_named(tmp_path: Path) -> None:
     annotations = write_room(
-        tmp_path / "Area_1", ROOM, ceiling_1=30, chair_1=20, floor_1=40, stairs_1=25, tabel_1=10, wall_1=15
+        tmp_path / "raw" / "Area_1",
+        ROOM,
+        ceiling_1=30,
+        chair_1=20,
+        floor_1=40,
+        stairs_1=25,
+        tabel_1=10,
+        wall_1=15,
     )
     clean = restated(annotations)
     edit_line(annotations / "ceiling_1.txt", 5, b"12.5 -6.5 1.5 103.0\x100000 20 30")
@@ -137,7 +144,7 @@ def test_defects_are_repaired_and_named(tmp_path: Path) -> None:
     )
     for junk in (".DS_Store", "._chair_1.txt", "Icon\r", "notes.doc"):
         (annotations / junk).write_bytes(b"junk")
-    scene, summary = prepared(tmp_path, tmp_path / "out", normals=False)
+    scene, summary = prepared(tmp_path / "raw", tmp_path / "out", normals=False)
 
     where = "Area_1/office_1/Annotations"
     assert summary.outcomes[0].repairs == (
@@ -165,12 +172,12 @@ def test_defects_are_repaired_and_named(tmp_path: Path) -> None:
 
 
 def test_broken_rooms_are_named_and_stop_no_other(tmp_path: Path) -> None:
-    write_room(tmp_path / "Area_1", ROOM)
-    (tmp_path / "Area_1" / "office_2").mkdir()
-    (tmp_path / "Area_1" / "office_3" / "Annotations").mkdir(parents=True)
-    bad = write_room(tmp_path / "Area_2", "office_4")
+    write_room(tmp_path / "raw" / "Area_1", ROOM)
+    (tmp_path / "raw" / "Area_1" / "office_2").mkdir()
+    (tmp_path / "raw" / "Area_1" / "office_3" / "Annotations").mkdir(parents=True)
+    bad = write_room(tmp_path / "raw" / "Area_2", "office_4")
     (bad / "chair_1.txt").write_text("1 2 3\n" * 40)
-    summary = prepare_s3dis(tmp_path, tmp_path / "out", workers=0)
+    summary = prepare_s3dis(tmp_path / "raw", tmp_path / "out", workers=0)
     assert [one.job.name for one in summary.of("prepared")] == ["Area_1/office_1"]
     messages = {one.job.name: one.message for one in summary.of("failed")}
     assert "office_2: a room without objects" in messages["Area_1/office_2"]
@@ -181,24 +188,50 @@ def test_broken_rooms_are_named_and_stop_no_other(tmp_path: Path) -> None:
 def test_sources_that_hold_no_areas_or_several_versions(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no such folder"):
         prepare_s3dis(tmp_path / "nowhere", tmp_path / "out")
-    with pytest.raises(ValueError, match="neither it nor a folder in it holds Area_1"):
-        prepare_s3dis(tmp_path, tmp_path / "out")
-    (tmp_path / "Area_1").mkdir()
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(ValueError, match=r"neither it nor a folder in it holds Area_1 to Area_6$"):
+        prepare_s3dis(tmp_path / "raw", tmp_path / "out")
+    (tmp_path / "raw" / "Area_1").mkdir()
     with pytest.raises(ValueError, match="its areas hold no rooms"):
-        prepare_s3dis(tmp_path, tmp_path / "out")
+        prepare_s3dis(tmp_path / "raw", tmp_path / "out")
     for name in ("v1.2", "v1.2_Aligned"):
         write_room(tmp_path / "both" / name / "Area_1", ROOM)
     with pytest.raises(ValueError, match=r"several versions of S3DIS, name one: .*v1.2_Aligned"):
         prepare_s3dis(tmp_path / "both", tmp_path / "out")
+    with pytest.raises(ValueError, match=r"Area_1 to Area_6: name .*both/v1.2$"):
+        prepare_s3dis(tmp_path / "both" / "v1.2" / "Area_1", tmp_path / "out")
+    (tmp_path / "high" / "er").mkdir(parents=True)
+    (tmp_path / "both" / "v1.2").rename(tmp_path / "high" / "er" / "v1.2")
+    with pytest.raises(ValueError, match=r"Area_1 to Area_6: name .*high/er/v1.2$"):
+        prepare_s3dis(tmp_path / "high", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
+def test_meshes_and_no_normals_exclude_each_other(tmp_path: Path) -> None:
+    write_room(tmp_path / "raw" / "Area_1", ROOM)
+    with pytest.raises(ValueError, match="--meshes gives normals, --no-normals leaves them out"):
+        prepare_s3dis(tmp_path / "raw", tmp_path / "out", meshes=tmp_path, normals=False)
+
+
+def test_what_is_prepared_is_no_source(tmp_path: Path) -> None:
+    write_room(tmp_path / "raw" / "Area_1", ROOM)
+    prepared(tmp_path / "raw", tmp_path / "out", normals=False)
+    for folder in (tmp_path / "out", tmp_path / "out" / "Area_1", tmp_path / "out" / "Area_1" / ROOM):
+        with pytest.raises(
+            ValueError, match="is prepared already: check it with ffnet3d check, use its root"
+        ):
+            prepare_s3dis(folder, tmp_path / "again")
+
+
 def test_a_changed_file_or_option_makes_the_room_again(tmp_path: Path) -> None:
-    annotations = write_room(tmp_path / "Area_1", ROOM)
-    write_room(tmp_path / "Area_1", "hallway_1")
+    annotations = write_room(tmp_path / "raw" / "Area_1", ROOM)
+    write_room(tmp_path / "raw" / "Area_1", "hallway_1")
 
     def states(**options: bool) -> list[str]:
-        return [one.state for one in prepare_s3dis(tmp_path, tmp_path / "out", workers=0, **options).outcomes]
+        return [
+            one.state
+            for one in prepare_s3dis(tmp_path / "raw", tmp_path / "out", workers=0, **options).outcomes
+        ]
 
     assert states(normals=False) == ["prepared", "prepared"]
     assert states(normals=False) == ["skipped", "skipped"]
@@ -265,6 +298,10 @@ def test_the_command_names_what_it_did_and_what_is_broken(tmp_path: Path) -> Non
         f"  Area_1/office_2: {tmp_path}/raw/Area_1/office_2: a room without objects",
     ):
         assert line in result.output
+    words[1] = "S3DIS"
+    refused = typer.CliRunner().invoke(cli.app, [*words[:3], str(tmp_path / "raw" / "out"), *words[4:]])
+    assert "or one lies in the other: name a target outside the download" in str(refused.exception)
+    assert refused.output == ""
     (tmp_path / "raw" / "Area_1" / "office_2").rmdir()
     assert typer.CliRunner().invoke(cli.app, words).exit_code == 0
 
@@ -276,7 +313,7 @@ def test_the_real_hallway_comes_out_as_pointcept_made_it(tmp_path: Path) -> None
     source, theirs = Path(real) / "raw" / "s3dis", Path(real) / "s3dis" / "Area_3" / "hallway_3"
     (outcome,) = prepare_s3dis(source, tmp_path, normals=False, workers=0).outcomes
     assert (outcome.state, outcome.repairs) == ("prepared", ())
-    ours = {file.stem: np.load(file) for file in (tmp_path / "Area_3" / "hallway_3").glob("*.npy")}
+    ours = {file.stem: np.load(file) for file in (tmp_path / "raw" / "Area_3" / "hallway_3").glob("*.npy")}
     kept = {file.stem: np.load(file) for file in theirs.glob("*.npy")}
     assert sorted(ours) == sorted(kept)
     for name in ours:

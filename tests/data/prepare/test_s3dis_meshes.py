@@ -96,6 +96,7 @@ def test_a_mesh_of_another_place_is_refused(tmp_path: Path) -> None:
         )
         summary = prepare_s3dis(tmp_path / "raw", tmp_path / f"{name}-out", meshes=tmp_path / name, workers=0)
         (failed,) = summary.of("failed")
+        assert failed.message.startswith(f"{tmp_path / name / 'area_1' / '3d' / 'rgb.obj'}: ")
         assert message in failed.message
         assert "--meshes needs the points of Stanford3dDataset_v1.2" in failed.message
 

@@ -257,12 +257,12 @@ def test_an_unknown_category_and_unknown_segments_are_repaired(tmp_path: Path, s
             {"segments": {"segIndices": [*SEGMENTS[1:], "a"]}},
             "segIndices must be integers, but number 8 is 'a'",
         ),
-        ({"segments": {"segs": []}}, "segs.json: 'segIndices' must be there, as list, but is None"),
+        ({"segments": {"segs": []}}, "segs.json: 'segIndices' is missing; download the file again"),
         ({"segments": [1]}, r"needs a JSON object, but holds \[1\]"),
         ({"groups": {"segGroups": ["a"]}}, r"aggregation\.json: segGroups\[0\] must be an object"),
         (
             {"groups": {"segGroups": [{"label": "wall", "segments": []}]}},
-            r"segGroups\[0\]: 'id' must be there",
+            r"segGroups\[0\]: 'id' is missing",
         ),
         ({"segments": None}, f"{TRAIN}: no labels: neither .*segs.json nor .*labels.ply is there"),
     ],
@@ -290,7 +290,7 @@ def test_files_cut_off_are_named(tmp_path: Path, scans: Path) -> None:
         assert "perhaps a copy was cut off" in text
         file.write_bytes(whole)
     (folder / f"{TRAIN}_vh_clean_2.ply").unlink()
-    assert f"{TRAIN}_vh_clean_2.ply" in failure(tmp_path)
+    assert failure(tmp_path) == f"{folder}: there is no {TRAIN}_vh_clean_2.ply: download it again"
 
 
 def test_vertices_that_are_nowhere_are_named(
@@ -326,9 +326,49 @@ def test_a_broken_scan_stops_no_other(tmp_path: Path, scans: Path) -> None:
 def test_sources_without_scans_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="raw: no such folder; name the folder of the download"):
         prepared(tmp_path)
+    (tmp_path / "raw").write_text("an archive")
+    with pytest.raises(ValueError, match="raw: a file; name the folder of the download that holds scans/"):
+        prepared(tmp_path)
+    (tmp_path / "raw").unlink()
     (tmp_path / "raw").mkdir()
     with pytest.raises(ValueError, match="raw: no scans: neither it nor a scans"):
         prepared(tmp_path)
+
+
+def test_the_folder_above_and_the_one_below(tmp_path: Path, scans: Path) -> None:
+    folder = Scan().write(scans)
+    with pytest.raises(ValueError, match=f"{TRAIN} is a single scan: name the folder that holds it"):
+        prepare_scannet(folder, tmp_path / "out")
+    (tmp_path / "above").mkdir()
+    (tmp_path / "raw").rename(tmp_path / "above/raw")
+    summary = prepare_scannet(tmp_path / "above", tmp_path / "out", workers=0)
+    assert summary.of("prepared", "train")
+    for place in ("out", "out/train", f"out/train/{TRAIN}"):
+        with pytest.raises(ValueError, match="is prepared already"):
+            prepare_scannet(tmp_path / place, tmp_path / "again")
+    Scan().write(tmp_path / "above/other/scans")
+    with pytest.raises(ValueError, match=r"several folders of scans, name one: .*other, .*raw"):
+        prepare_scannet(tmp_path / "above", tmp_path / "out")
+
+
+def test_targets_at_the_source_are_refused(tmp_path: Path, scans: Path) -> None:
+    Scan().write(scans)
+    for target in (tmp_path / "raw", scans / "out", tmp_path):
+        with pytest.raises(ValueError, match="or one lies in the other: name a target outside the download"):
+            prepare_scannet(tmp_path / "raw", target)
+    assert [path.name for path in sorted(tmp_path.rglob("*")) if path.is_dir()] == ["raw", "scans", TRAIN]
+
+
+def test_notes_on_all_scans(tmp_path: Path, scans: Path) -> None:
+    for name in (TRAIN, VAL, TEST, "scene9999_00", "foo"):
+        scan = Scan(name, groups=None)
+        scan.write(scans)
+        scan.write_labels(scans, [1] * 9)
+    unlisted, few = prepared(tmp_path).notes
+    assert unlisted == "2 scans are in no list of ScanNet's, put under test: foo, scene9999_00"
+    assert few.startswith("5 scenes have no segment200 and no instance: for ScanNet200 download SCENE.aggr")
+    (tmp_path / "raw/scannetv2_test.txt").write_text(f"foo\nscene9999_00\n{TEST}\n")
+    assert prepared(tmp_path).notes == (few,)
 
 
 def test_the_label_table_of_the_source_counts(tmp_path: Path, scans: Path) -> None:
@@ -340,6 +380,8 @@ def test_the_label_table_of_the_source_counts(tmp_path: Path, scans: Path) -> No
     assert len(unknown) == 2  # wall and office chair; the scan was made again
     assert arrays(tmp_path)["segment20"][-1] == SCANNET20_IDS.index(9)
     other = tmp_path / "labels.tsv"
+    with pytest.raises(ValueError, match=r"--labels .*labels\.tsv: there is no such file"):
+        prepared(tmp_path, labels=other)
     other.write_text(table.replace("tv\t9", "tv\t10"))
     prepared(tmp_path, labels=other)
     assert arrays(tmp_path)["segment20"][-1] == SCANNET20_IDS.index(10)
