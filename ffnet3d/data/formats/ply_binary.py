@@ -26,7 +26,8 @@ class BinaryBody:
     def read(self, element: Element) -> Columns:
         """The next element's columns; ValueError where the file ends too early."""
         smallest = sum((one.length or one.dtype).itemsize for one in element.properties)
-        self._check(element, f"{element.count} rows of at least {smallest} bytes", element.count * smallest)
+        if smallest and element.count * smallest > self._left():
+            raise self._cut_off(element, f"{self._left() // smallest} at most")
         columns = self._read_even(element) if element.count and element.properties else None
         return self._read_uneven(element) if columns is None else columns
 
@@ -57,7 +58,8 @@ class BinaryBody:
             starts[row] = self.position
             found = self._lengths(element, row, self.position)
             size = _row_size(element, found)
-            self._check(element, f"row {row} of {size} bytes", size)
+            if size > self._left():
+                raise self._cut_off(element, f"{row}, the next has {size} bytes")
             lengths[row] = found
             self.position += size
         columns: Columns = {}
@@ -76,7 +78,7 @@ class BinaryBody:
             if one.length is not None:
                 stop = position + one.length.itemsize
                 if stop > len(self.data):
-                    raise self._cut_off(element, f"row {row} goes on at byte {position}")
+                    raise self._cut_off(element, str(row))
                 length = int(self.data[position:stop].view(self._ordered(one.length))[0])
                 if length < 0:
                     where = f"{self.file}: byte {position}: row {row} of the element {element.name!r}"
@@ -98,15 +100,14 @@ class BinaryBody:
     def _ordered(self, dtype: np.dtype) -> np.dtype:
         return dtype.newbyteorder(">" if self.big_endian else "<")
 
-    def _check(self, element: Element, what: str, size: int) -> None:
-        if self.position + size > len(self.data):
-            raise self._cut_off(element, what)
+    def _left(self) -> int:
+        """Bytes that are not read yet."""
+        return max(len(self.data) - self.position, 0)
 
-    def _cut_off(self, element: Element, what: str) -> ValueError:
-        left = max(len(self.data) - self.position, 0)
+    def _cut_off(self, element: Element, held: str) -> ValueError:
         return ValueError(
-            f"{self.file}: the header promises {what} for the element {element.name!r} from byte "
-            f"{self.position} on, but {left} bytes are left; perhaps a copy was cut off"
+            f"{self.file}: the header promises {element.count} rows of the element {element.name!r}, "
+            f"the file holds {held}; {self._left()} bytes are left; perhaps a copy was cut off, download it again"
         )
 
 

@@ -61,7 +61,9 @@ def read_header(file: Path) -> Header:
     while not lines or lines[-1] != "end_header":
         stop = start.find(end_of_line, position)
         if stop < 0:
-            raise ValueError(f"{file}: the header has no end_header; perhaps a copy was cut off")
+            raise ValueError(
+                f"{file}: the header has no end_header; perhaps a copy was cut off, download it again"
+            )
         lines.append(start[position:stop].decode("latin-1").strip())
         position = stop + 1
     return _parse(file, lines, position)

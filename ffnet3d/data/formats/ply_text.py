@@ -123,7 +123,7 @@ class TextBody:
             wanted = min(BLOCK, element.count - start)
             block = list(islice(self.lines, wanted))
             if len(block) < wanted:
-                raise self._cut_off(element, f"but the file ends after {start + len(block)}")
+                raise self._cut_off(element, f"the file holds {start + len(block)}")
             yield block
 
     def _numbered(self, header: Header) -> Iterator[tuple[int, str]]:
@@ -136,6 +136,6 @@ class TextBody:
 
     def _cut_off(self, element: Element, left: str) -> ValueError:
         return ValueError(
-            f"{self.file}: the header promises {element.count} rows of {element.name!r}, {left}; "
-            "perhaps a copy was cut off"
+            f"{self.file}: the header promises {element.count} rows of the element {element.name!r}, {left}; "
+            "perhaps a copy was cut off, download it again"
         )

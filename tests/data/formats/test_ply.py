@@ -144,7 +144,8 @@ def test_a_long_list_is_refused_before_it_is_read(tmp_path: Path) -> None:
     whole = ply_bytes([part])
     at = len(whole) - 20  # the second list's length
     with pytest.raises(
-        ValueError, match=r"the header promises row 1 of 34359738364 bytes .* but 20 bytes are left"
+        ValueError,
+        match=r"promises 2 rows of the element 'face', the file holds 1, the next has 34359738364 bytes",
     ):
         read(tmp_path, whole[:at] + struct.pack("<I", 2**32 - 1) + whole[at + 4 :])
 
