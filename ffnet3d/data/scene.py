@@ -98,7 +98,7 @@ def load_array(file: Path) -> np.ndarray:
         array = np.load(file, allow_pickle=False)
     except (ValueError, EOFError, SyntaxError) as error:
         raise ValueError(
-            f"{file}: not a whole .npy array ({error}); perhaps a copy was cut off: write it again"
+            f"{file}: not a whole .npy array (perhaps a copy was cut off): write it again"
         ) from error
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{file}: an .npz archive, but one plain .npy array is needed")

@@ -151,7 +151,7 @@ def test_a_cut_file_and_an_empty_folder_are_broken(tmp_path: Path) -> None:
     file = tmp_path / "Area_1" / "office_1" / "segment.npy"
     file.write_bytes(file.read_bytes()[:-1])
     first, second = checked(tmp_path).broken
-    assert "segment.npy: not a whole .npy array" in first.broken
+    assert "segment.npy: not a whole .npy array (perhaps a copy was cut off)" in first.broken
     assert "coord.npy is missing" in second.broken
 
 
