@@ -107,7 +107,8 @@ class BinaryBody:
     def _cut_off(self, element: Element, held: str) -> ValueError:
         return ValueError(
             f"{self.file}: the header promises {element.count} rows of the element {element.name!r}, "
-            f"the file holds {held}; {self._left()} bytes are left; perhaps a copy was cut off, download it again"
+            f"the file holds {held}; {self._left()} bytes are left; perhaps a copy was cut off, download it "
+            "again"
         )
 
 
