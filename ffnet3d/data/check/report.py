@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from ffnet3d.data.check.official import TITLES, segment_classes
-from ffnet3d.data.check.root import RootCheck, SplitCheck, count, some_names
+from ffnet3d.data.check.root import RootCheck
 from ffnet3d.data.check.scene import CLASSES
+from ffnet3d.data.check.split import SplitCheck, count, some_names
 
 SHOWN = 20  # warnings
 ARRAYS = {"color": "ScanNet and S3DIS need it", "normal": "estimated when a scene is first read"}
