@@ -23,7 +23,8 @@ def write_manifest(target_root: Path, dataset: str, failed: Mapping[Path, str]) 
 
     `failed` has the scene folders, relative to the root, that could not be made, and why.
     """
-    scenes = {target.as_posix(): record["scene"] for target, record in _records(target_root)}
+    whole = {target: record["scene"] for target, record in _records(target_root) if target not in failed}
+    scenes = {target.as_posix(): scene for target, scene in whole.items()}
     manifest = {
         "dataset": dataset,
         "totals": _totals(scenes),

@@ -115,11 +115,14 @@ def test_a_scan_that_broke_since_is_not_vouched_for(source: Path, tmp_path: Path
 
 def test_a_scan_that_vanished_is_named(source: Path, tmp_path: Path) -> None:
     jobs = list_jobs(source)
+    prepare(jobs[:2], make, tmp_path / "out", dataset="toys", version=1, workers=0)
     (source / "scan1.txt").unlink()
     summary = prepare(jobs, make, tmp_path / "out", dataset="toys", version=1, workers=0)
-    message = f"{source}: there is no scan1.txt: download it again"
-    assert summary.of("failed")[0].message == message
-    assert len(summary.of("prepared")) == 4
+    message = f"{source}: there is no scan1.txt: download it again; {tmp_path}/out/train/scan1, of an earlier"
+    assert summary.of("failed")[0].message.startswith(message)
+    assert [len(summary.of(state)) for state in ("prepared", "skipped")] == [3, 1]
+    manifest = json.loads(summary.manifest.read_text())
+    assert (len(manifest["scenes"]), list(manifest["failed"])) == (4, ["train/scan1"])
 
 
 def test_workers_change_nothing_and_may_be_killed(source: Path, tmp_path: Path) -> None:

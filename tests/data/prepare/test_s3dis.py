@@ -313,7 +313,7 @@ def test_the_real_hallway_comes_out_as_pointcept_made_it(tmp_path: Path) -> None
     source, theirs = Path(real) / "raw" / "s3dis", Path(real) / "s3dis" / "Area_3" / "hallway_3"
     (outcome,) = prepare_s3dis(source, tmp_path, normals=False, workers=0).outcomes
     assert (outcome.state, outcome.repairs) == ("prepared", ())
-    ours = {file.stem: np.load(file) for file in (tmp_path / "raw" / "Area_3" / "hallway_3").glob("*.npy")}
+    ours = {file.stem: np.load(file) for file in (tmp_path / "Area_3" / "hallway_3").glob("*.npy")}
     kept = {file.stem: np.load(file) for file in theirs.glob("*.npy")}
     assert sorted(ours) == sorted(kept)
     for name in ours:
