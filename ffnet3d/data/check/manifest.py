@@ -37,8 +37,8 @@ def read_manifest(top: Path) -> Recorded:
         return Recorded(hashes, failed, facts.get("made_by") == DEMO)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{file}: no manifest of ffnet3d prepare can be read ({error!r}): call ffnet3d prepare again, "
-            "or move this file away"
+            f"{file}: no manifest of ffnet3d prepare can be read ({type(error).__name__}: {error}): "
+            "call ffnet3d prepare again, or move this file away"
         ) from error
 
 

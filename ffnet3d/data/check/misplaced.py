@@ -16,12 +16,12 @@ NAMED = 3  # data roots
 def why_no_scenes(root: Path) -> str:
     """Why `root` has no scenes, and what to do."""
     if (root / RECORDS).is_dir():
-        return f"{root}: no scenes: the preparation was not finished: call ffnet3d prepare again"
-    for dataset, source in _raw_sources(root):
-        return f"{root}: raw data, no scenes: ffnet3d prepare {dataset} {source} TARGET first"
+        return f"{root}: no scenes: their preparation was not finished, or failed: call ffnet3d prepare again"
     if roots := sorted({str(file.parents[2]) for file in root.glob("*/*/*/coord.npy")}):
         more = ", ..." if len(roots) > NAMED else ""
         return f"{root}: its folders are data roots: check {', '.join(roots[:NAMED])}{more}"
+    for dataset, source in _raw_sources(root):
+        return f"{root}: raw data, no scenes: ffnet3d prepare {dataset} {source} TARGET first"
     return (
         f"{root}: no scenes: neither ROOT/SPLIT/SCENE/coord.npy nor ROOT/SCENE/coord.npy; "
         "raw data need ffnet3d prepare first"
