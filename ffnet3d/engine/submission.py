@@ -51,6 +51,8 @@ def submit_run(run: RunFolder, data_root: Path | None = None) -> SubmissionRepor
     ids = benchmark_ids(dataset)
     if len(test["classes"]) != len(ids):
         raise ValueError(f"{run.test_summary} has {len(test['classes'])} classes, the benchmark {len(ids)}")
+    if data_root is not None and not data_root.is_dir():
+        raise ValueError(f"{data_root}: no such folder, so that points cannot be counted")
     points = {scene["name"]: int(scene["points"]) for scene in test["scenes"]}
     for scene, there in points_on_disk(data_root or configured_root(run), points).items():
         if there != points[scene]:

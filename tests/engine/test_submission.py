@@ -253,6 +253,8 @@ def test_a_finished_test_is_submitted_without_predicting_again(tmp_path: Path) -
     assert submit_run(run).describe().endswith("it can be uploaded")
     run.config.unlink()
     assert submit_run(run, tmp_path / "scans").problems == ()
+    with pytest.raises(ValueError, match="nowhere: no such folder, so that points cannot be counted"):
+        submit_run(run, tmp_path / "nowhere")
 
 
 def test_what_keeps_a_run_from_being_submitted(tmp_path: Path) -> None:
