@@ -1,4 +1,4 @@
-"""A short recipe on the demo rooms, for `ffnet3d sixfold -d demo`: it shows the way, not what the network can do."""
+"""A short recipe on the demo rooms for `ffnet3d sixfold -d demo`: it shows the way, not what FFNet can do."""
 
 _base_ = ["ffnet3d.py"]
 
