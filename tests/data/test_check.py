@@ -325,6 +325,14 @@ def test_scenes_that_could_not_be_prepared(prepared: Path) -> None:
     assert checked(prepared / "Area_1" / "office_1").warnings == []
 
 
+def test_a_scene_that_is_there_but_could_not_be_made_again(prepared: Path, tmp_path: Path) -> None:
+    for file in (tmp_path / "raw" / "Area_1" / "office_1" / "Annotations").iterdir():
+        file.unlink()
+    prepare_s3dis(tmp_path / "raw", prepared, normals=False, workers=0)
+    assert "Area_1/office_1: could not be prepared: " in only_warning(prepared)
+    assert checked(prepared).hashed == 1
+
+
 @pytest.mark.parametrize(("part", "scenes", "absent"), [("Area_1", 2, 42), ("Area_1/office_1", 1, 0)])
 def test_a_part_is_seen_as_part_of_its_data_set(
     prepared: Path, monkeypatch: pytest.MonkeyPatch, part: str, scenes: int, absent: int

@@ -50,7 +50,7 @@ def is_unfinished(top: Path, recorded: Recorded) -> bool:
     if not (top / MANIFEST).is_file():
         return True
     made = {file.relative_to(records).with_suffix("").as_posix() for file in records.glob("*/*.json")}
-    return made != set(recorded.hashes) or _is_staged(top)
+    return made - recorded.failed.keys() != recorded.hashes.keys() or _is_staged(top)
 
 
 def _is_staged(top: Path) -> bool:
