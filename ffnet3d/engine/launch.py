@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ffnet3d.engine.config import Config, apply_data_root, load_config
+from ffnet3d.engine.logs import setup_logging
 from ffnet3d.engine.run_folder import RunFolder
 from ffnet3d.engine.testing.options import TestOptions
 from ffnet3d.registry import nearest
@@ -123,10 +124,22 @@ def testing_config(request: TestRequest) -> Config:
             f"there is no run {folder.root} (runs of {request.dataset}: {', '.join(runs) or 'none'}); "
             "a checkpoint from elsewhere needs its config (-c) and its file (-w)"
         )
+    if not request.config:
+        check_single_run(folder)
     file = find_config(request.dataset, request.config) if request.config else folder.config
     config = load_config(file, request.overrides)
     config.save_path = str(folder.root)
     return with_data_root(config, request.data_root)
+
+
+def check_single_run(folder: RunFolder) -> None:
+    """ValueError for the folder of several runs, such as six folds, which is none itself."""
+    parts = ("Area_*", "seed_*", "seed_*/Area_*")
+    runs = sorted(file.parent for part in parts for file in folder.root.glob(f"{part}/config.py"))
+    if runs and not folder.config.is_file():
+        dataset = EXPERIMENTS / folder.root.relative_to(EXPERIMENTS).parts[0]
+        name, first = (path.relative_to(dataset) for path in (folder.root, runs[0]))
+        raise ValueError(f"{name} is an experiment of several runs: name one, such as -n {first}")
 
 
 def with_data_root(config: Config, root: Path | None) -> Config:
@@ -182,4 +195,5 @@ def prepare_demo(dataset: str, config: Config) -> None:
     if dataset == "demo":
         from ffnet3d.data.demo import make_demo
 
+        setup_logging(None)  # which rooms are made is told
         make_demo(Path(config.data.train.data_root))

@@ -126,7 +126,7 @@ def provenance_rows(provenance: Provenance) -> list[tuple[str, str]]:
 
 
 def cautions(provenance: Provenance) -> list[str]:
-    """What makes these numbers better than those of unseen scenes would be; often nothing."""
+    """What makes these numbers better than those of unseen scenes would be, or may; often nothing."""
     origin, scenes = provenance.checkpoint, provenance.scenes
     texts = []
     if origin.chosen_on:
@@ -136,6 +136,8 @@ def cautions(provenance: Provenance) -> list[str]:
         )
     if origin.trained_on:
         texts.append(f"the network was trained on {origin.trained_on} of the {scenes} scenes tested")
+    if origin.train_split is None:
+        texts.append("where the checkpoint was trained, and how it was chosen, is not known here")
     return texts
 
 

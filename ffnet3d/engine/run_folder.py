@@ -49,6 +49,11 @@ class RunFolder:
         """Predicted labels of a scene."""
         return self.result / f"{scene}_pred.npy"
 
+    @property
+    def trained(self) -> bool:
+        """Whether a training began here; otherwise the folder is of tests alone."""
+        return (self.root / "train.log").exists() or any(self.model_last.parent.glob("*.pth"))
+
     def check_new(self) -> None:
         """Raise ValueError where a new run would overwrite the checkpoint of an earlier one."""
         # The best is written before the last: a kill between the two may leave it alone.

@@ -85,10 +85,10 @@ def test_process(fabric: Fabric, config: Config, weight: Path, options: TestOpti
     for warning in warn_of_colors(config):
         logger.warning(warning)
     config.seed = fabric.broadcast(config.seed or 0)
-    if fabric.is_global_zero and not folder.config.exists():
-        dump_config(config, folder.config)
     # Only the fused copy of the network stays.
     run = prepare_test(trained_network(config, fabric, weight), config, fabric, options)
+    if fabric.is_global_zero and not folder.trained:
+        dump_config(config, folder.config)  # that of the last test which could be made
     result = finish_test(run, weight)
     if not options.fast:
         write_report(folder, config, fabric)

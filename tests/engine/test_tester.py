@@ -19,7 +19,7 @@ from ffnet3d.data.fragment_stream import stream_fragments
 # The module, not its function `test`, which pytest would collect.
 from ffnet3d.engine import test as tester
 from ffnet3d.engine.build import build_dataset
-from ffnet3d.engine.config import Config, load_config
+from ffnet3d.engine.config import Config, dump_config, load_config
 from ffnet3d.engine.evaluate import predictions
 from ffnet3d.engine.testing.voting import vote
 from ffnet3d.models import build_model
@@ -129,15 +129,30 @@ def test_a_checkpoint_must_be_named_and_fit(config: Config) -> None:
         tester.test(config, weight)
 
 
-def test_a_new_folder_gets_the_config(config: Config) -> None:
+def test_a_folder_of_tests_alone_has_the_config_of_the_last(config: Config) -> None:
     weight = save_network(config, seed=1)
     config.save_path = str(Path(config.save_path).with_name("new"))
+    file = Path(config.save_path) / "config.py"
+    channels, config.model.backbone.enc_channels = config.model.backbone.enc_channels, [6, 10]
+    with pytest.raises(ValueError, match="of another network"):
+        tester.test(config, weight)
+    assert not file.exists()
+    config.model.backbone.enc_channels = channels
     tester.test(config, weight)
-    written = load_config(Path(config.save_path) / "config.py")
-    assert written.data.test.test_cfg == config.data.test.test_cfg
+    assert load_config(file).data.test.test_cfg == config.data.test.test_cfg
     config.num_worker = 1
     tester.test(config, weight)
-    assert load_config(Path(config.save_path) / "config.py").num_worker == 0
+    assert load_config(file).num_worker == 1
+
+
+def test_a_trained_run_keeps_its_config(config: Config) -> None:
+    file = Path(config.save_path) / "config.py"
+    weight = save_network(config, seed=1)  # in the run's own folder
+    dump_config(config, file)
+    written = file.read_text()
+    config.num_worker = 1
+    tester.test(config, weight)
+    assert file.read_text() == written
 
 
 def test_a_thinned_cloud_is_labelled_in_full(config: Config) -> None:

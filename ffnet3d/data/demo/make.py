@@ -125,7 +125,10 @@ def claim(root: Path, seed: int) -> None:
             )
         return
     if root.is_dir() and any(root.iterdir()):
-        raise ValueError(f"{root} holds files but no {MANIFEST}: not demo rooms; name an empty or new folder")
+        raise ValueError(
+            f"{root} holds files but no {MANIFEST}: not demo rooms; name an empty or new folder for these, "
+            "or use scenes of your own as another data set (-d s3dis -c FILE.py -D FOLDER)"
+        )
     root.mkdir(parents=True, exist_ok=True)
     write_atomic(manifest, lambda file: file.write(json.dumps(ours).encode()))
 

@@ -54,7 +54,8 @@ class ResultFolder:
 
     def discard_whole(self) -> None:
         """Remove what is said of all scenes together, while these change."""
-        for file in (self.summary, *self.root.glob("*.pth")):
+        shown = [self.root / name for name in ("report.html", "charts.png", "scenes.png")]
+        for file in (self.summary, *shown, *self.root.glob("*.pth")):
             file.unlink(missing_ok=True)
         discard_submission(self.root)
 

@@ -18,6 +18,10 @@ class Kept:
     records: dict[int, SceneRecord] = field(default_factory=dict)
     stale: Mapping[str, int] = field(default_factory=Counter)
 
+    def given_up(self, reason: str) -> Kept:
+        """Nothing of it, for one more reason."""
+        return Kept(stale=+Counter({**self.stale, reason: len(self.records)}))
+
     def describe_stale(self) -> str:
         """The reasons in words."""
         return ", ".join(f"{reason} ({count})" for reason, count in self.stale.items())

@@ -80,7 +80,7 @@ def label_scenes(
     What does not stand any more is discarded first. `once`: each voxel is predicted once.
     """
     if run.options.fresh:
-        kept = Kept(stale=kept.stale)
+        kept = kept.given_up("as --fresh asks")
     todo = [number for number in scenes if number not in kept.records]
     if run.fabric.is_global_zero and len(todo) < len(scenes):
         logger.info(
