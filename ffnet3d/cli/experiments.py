@@ -27,6 +27,7 @@ RESULTS_EXAMPLES = """Examples:
 
 @app.command(epilog=SIXFOLD_EXAMPLES)
 def sixfold(
+    context: typer.Context,
     config: Annotated[
         str | None, typer.Option("-c", "--config", help="configs/DATASET/CONFIG.py, or a file.")
     ] = None,
@@ -57,6 +58,7 @@ def sixfold(
     from ffnet3d.engine.launch import TrainRequest
 
     if records is not None:
+        check_alone(context)
         typer.echo(run.sum_up_records(records))
         return
     request = TrainRequest(
@@ -74,6 +76,13 @@ def sixfold(
         typer.echo(run.run_sixfold(request, start, areas, last))
     else:
         typer.echo(run.run_sixfold_seeds(request, start, seeds, areas, last))
+
+
+def check_alone(context: typer.Context) -> None:
+    """ValueError where something is given besides --records, which starts no run."""
+    sources = {name: context.get_parameter_source(name) for name in context.params if name != "records"}
+    if any(source is not None and source.name == "COMMANDLINE" for source in sources.values()):
+        raise ValueError("--records only collects: leave -c, --fold, key=value and all else out")
 
 
 @app.command(epilog=RESULTS_EXAMPLES)

@@ -86,10 +86,14 @@ def test_records_and_results_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        ("sixfold", "name a config with -c: each run is begun with it, or compared with it"),
+        ("sixfold", "name a config with -c, such as -c ffnet3d: runs are begun with it"),
         ("sixfold -c ffnet3d --fold 7", "--fold 7: the folds are 1 to 6, such as --fold 4 or --fold 1,3"),
         ("sixfold -c ffnet3d -D nowhere", "6-fold needs the areas 1 to 6: nowhere has no Area_1, Area_2, "),
         ("sixfold --records nowhere", "--records nowhere: there is no Area_1.pth, Area_2.pth, "),
+        ("sixfold --records nowhere --fold 1", "--records only collects: leave -c, --fold, key=value and"),
+        ("sixfold --records nowhere epoch=3", "--records only collects: leave -c, --fold, key=value and"),
+        ("sixfold -d scannet", "-d scannet: sixfold is for data sets of six areas, s3dis and demo"),
+        ("sixfold -d scannet --seeds 2", "-d scannet: sixfold is for data sets of six areas, s3dis and demo"),
         ("train -d demo -c ffnet3d --seeds 0", "--seeds must be 1 or more, not 0"),
         ("results nowhere", "nowhere holds no seeds.json, no sixfold.json and no result/test.json"),
     ],

@@ -103,6 +103,15 @@ def test_a_test_takes_the_config_of_its_run_unless_another_is_named() -> None:
         config_of_test(replace(request, name="odl"))
 
 
+@pytest.mark.parametrize("run", ["Area_2", "seed_0", "seed_0/Area_1"])
+def test_a_folder_of_several_runs_is_no_run_to_test(run: str) -> None:
+    file = Path("exp/scans/six") / run / "config.py"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    with pytest.raises(ValueError, match=rf"^six is an experiment of several runs: .* as -n six/{run}$"):
+        config_of_test(TestRequest("scans", "six"))
+
+
 def test_a_new_folder_needs_a_config_and_a_file_of_weights() -> None:
     request = TestRequest("scans", "new", config="run_config.py")
     assert config_of_test(request).save_path == "exp/scans/new"

@@ -125,8 +125,15 @@ def check_request(request: TrainRequest) -> None:
 def base_name(request: TrainRequest, kind: str) -> str:
     """The campaign's name: as asked, or CONFIG-KIND; ValueError where no config is named."""
     if not request.config:
-        raise ValueError("name a config with -c: each run is begun with it, or compared with it")
+        raise ValueError(
+            "name a config with -c, such as -c ffnet3d: runs are begun with it, or compared with it"
+        )
     return request.name or f"{Path(request.config).stem}-{kind}"
+
+
+def tests_last(config: Config) -> bool:
+    """Whether a run ends with a test of its last checkpoint."""
+    return any(hook.type == TEST_HOOK and hook.get("test_last", False) for hook in config.hooks)
 
 
 def last_checkpoint(config: Config) -> str:

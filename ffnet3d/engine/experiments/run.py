@@ -13,6 +13,8 @@ from ffnet3d.engine.experiments.sixfold import (
     NAME,
     Sixfold,
     check_data,
+    check_dataset,
+    check_last,
     collect_folds,
     collect_records,
     fold_requests,
@@ -27,7 +29,9 @@ def run_sixfold(request: TrainRequest, start: Start, areas: Sequence[str] = AREA
     `start` does one run. Writes sixfold.json and .md into the folder of the runs; returns what to tell.
     Raises ValueError where folds were begun with other settings, or an area's scenes are not there.
     """
+    check_dataset(request.dataset)
     requests = fold_requests(request, areas, last)
+    check_last(requests)
     if any(state_of(fold.folder) is not State.FINISHED for fold in requests):
         check_data(request)
     run_all(requests, start)
@@ -51,6 +55,7 @@ def run_sixfold_seeds(
     request: TrainRequest, start: Start, count: int, areas: Sequence[str] = AREAS, last: bool = False
 ) -> str:
     """The folds with `count` seeds, one seed after another; returns what to tell."""
+    check_dataset(request.dataset)
     requests = seed_requests(request, count, NAME)
     for seed in requests:
         run_sixfold(seed, start, areas, last)

@@ -8,20 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from ffnet3d.engine.config import DATA_PARTS, Config
-from ffnet3d.engine.experiments.campaign import State, base_name, last_checkpoint, result_file, state_of
+import numpy as np
+
+from ffnet3d.engine.config import DATA_PARTS, Config, load_config
+from ffnet3d.engine.experiments.campaign import (
+    State,
+    base_name,
+    last_checkpoint,
+    result_file,
+    state_of,
+    tests_last,
+)
 from ffnet3d.engine.experiments.json_files import read_json
 from ffnet3d.engine.experiments.tested import MEANS, Tested, read_tested
-from ffnet3d.engine.launch import TrainRequest, asked_config, prepare_demo
+from ffnet3d.engine.launch import EXPERIMENTS, TrainRequest, asked_config, prepare_demo
 from ffnet3d.engine.provenance import Provenance
-from ffnet3d.engine.records import sum_records
+from ffnet3d.engine.records import COUNTS, Record, sum_records
 from ffnet3d.engine.run_folder import RunFolder
 
 AREAS = tuple(f"Area_{number}" for number in range(1, 7))
 NAME = "sixfold"
+WITHOUT_AREAS = ("scannet", "scannet200")
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,7 @@ class Sixfold:
     title: str  # such as the name of the runs
     areas: Mapping[str, Tested]  # in order
     missing: Mapping[str, str]  # area: how far it is
+    run: str = ""  # DATASET/NAME of the runs; "" where they lie elsewhere, or are records alone
 
     @property
     def total(self) -> Tested:
@@ -58,7 +70,8 @@ class Sixfold:
             key = "sixfold" if not self.missing else "incomplete_sum"
             over_all = {key: self.total.as_dict(), "mean_of_areas": self.mean_of_areas}
         areas = {area: tested.as_dict() for area, tested in self.areas.items()}
-        return {"title": self.title, "missing": dict(self.missing), **over_all, "areas": areas}
+        what = {"title": self.title, "run": self.run, "missing": dict(self.missing)}
+        return {**what, **over_all, "areas": areas}
 
     @classmethod
     def from_file(cls, file: Path) -> Sixfold:
@@ -66,7 +79,7 @@ class Sixfold:
         values = read_json(file)
         try:
             areas = {area: Tested.from_dict(tested) for area, tested in values["areas"].items()}
-            return cls(values["title"], areas, values["missing"])
+            return cls(values["title"], areas, values["missing"], values.get("run", ""))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"{file} is no summary of six folds ({error}): make it again") from error
 
@@ -103,6 +116,30 @@ def check_splits(overrides: Sequence[str]) -> None:
             raise ValueError(f"{word}: the folds set the splits themselves; leave it out")
 
 
+def check_dataset(dataset: str) -> None:
+    """ValueError for a data set that is known to have no areas."""
+    if dataset in WITHOUT_AREAS:
+        raise ValueError(f"-d {dataset}: sixfold is for data sets of six areas, s3dis and demo")
+
+
+def check_last(requests: Sequence[TrainRequest]) -> None:
+    """ValueError for a fold begun with --last and called without, or the other way round."""
+    for request in requests:
+        file = request.folder.config
+        if not file.is_file():
+            continue
+        last = tests_last(asked_config(request))
+        if tests_last(load_config(file)) == last:
+            continue
+        if not last:
+            raise ValueError(f"{file.parent} was begun with --last: give --last again")
+        raise ValueError(
+            f"{file.parent} was begun without --last: let the folds end without it, test each by "
+            f"`sh scripts/test.sh -d {request.dataset} -n {request.name} -w model_last`, "
+            "and collect again without --last"
+        )
+
+
 def check_data(request: TrainRequest) -> None:
     """ValueError, before any work, where one of the six areas is not there."""
     config = asked_config(request)
@@ -134,7 +171,8 @@ def collect_folds(root: Path) -> Sixfold:
         file = result_file(folder)
         if area not in missing and file is not None:
             areas[area] = checked(read_tested(file), area, file)
-    return Sixfold(root.name, areas, missing)
+    run = root.relative_to(EXPERIMENTS).as_posix() if root.is_relative_to(EXPERIMENTS) else ""
+    return Sixfold(root.name, areas, missing, run)
 
 
 def checked(tested: Tested, area: str, file: Path) -> Tested:
@@ -157,4 +195,16 @@ def collect_records(folder: Path) -> Sixfold:
     absent = [file.name for file in files.values() if not file.is_file()]
     if absent:
         raise ValueError(f"--records {folder}: there is no {', '.join(absent)}; 6-fold needs all six records")
-    return Sixfold(folder.name, {area: read_tested(file) for area, file in files.items()}, {})
+    areas = {area: read_tested(file) for area, file in files.items()}
+    for one, other in combinations(AREAS, 2):
+        if is_same(areas[one].record, areas[other].record):
+            raise ValueError(
+                f"{files[one]} and {files[other]} hold the same counts: one is a copy of the other; "
+                "put the record of its own area there"
+            )
+    return Sixfold(folder.name, areas, {})
+
+
+def is_same(one: Record, other: Record) -> bool:
+    """Whether all counts are equal, as those of two areas never are."""
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in COUNTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ffnet3d.engine.experiments.facts_page import (
@@ -18,8 +19,8 @@ MEAN_NAMES = {"mIoU": "mIoU", "mIoU_present": "mIoU, present classes", "mAcc": "
 
 CHOSEN = """
 **model_best was chosen by its scores on the very area that is tested** ({areas}), which flatters these
-figures. The last checkpoint knows nothing of the area: begin with `--last`, or test the runs that are there
-by `sh scripts/test.sh -d DATASET -n {title}/Area_1 -w model_last` and so on, and collect again.
+figures. The last checkpoint knows nothing of the area: begin with `--last`, or test {which} by
+`sh scripts/test.sh -d {dataset} -n {name}/{first} -w model_last`{more}, and collect again without `--last`.
 """
 
 
@@ -49,9 +50,21 @@ def sixfold_brief(sixfold: Sixfold) -> list[str]:
     if sixfold.areas:
         parts.append(score_table(sixfold))
     if chosen := chosen_on_tested(sixfold.tests):
-        areas = "each fold" if len(chosen) == len(sixfold.areas) else ", ".join(chosen)
-        parts.append(CHOSEN.format(areas=areas, title=sixfold.title).strip())
+        parts.append(caution(sixfold, chosen))
     return parts
+
+
+def caution(sixfold: Sixfold, chosen: Sequence[str]) -> str:
+    """On folds whose checkpoint was chosen on their area, and how to test them otherwise."""
+    dataset, _, name = sixfold.run.partition("/")
+    return CHOSEN.format(
+        areas="each fold" if len(chosen) == len(sixfold.areas) else ", ".join(chosen),
+        which="these folds" if len(chosen) > 1 else "this fold",
+        dataset=dataset or "DATASET",
+        name=name or sixfold.title,
+        first=chosen[0],
+        more=" and so on" if len(chosen) > 1 else "",
+    ).strip()
 
 
 def incomplete(sixfold: Sixfold) -> str:

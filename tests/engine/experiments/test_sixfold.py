@@ -134,7 +134,21 @@ def test_each_fold_is_a_run_of_its_own_that_never_sees_its_area(whole: Path) -> 
         assert provenance["checkpoint"]["trained_on"] == 0
     page = (whole / ROOT / "sixfold.md").read_text()
     assert "model_best was chosen by its scores on the very area that is tested** (each fold)" in page
-    assert "test.sh -d DATASET -n six/Area_1 -w model_last" in page
+    assert "test these folds by\n`sh scripts/test.sh -d scans -n six/Area_1 -w model_last` and so on" in page
+
+
+def test_the_caution_names_a_fold_that_is_tested_and_chosen_on_its_area(copied: Path) -> None:
+    shutil.rmtree(copied / ROOT / "Area_1")
+    for area in ("Area_2", "Area_4", "Area_5", "Area_6"):
+        file = copied / ROOT / area / "result" / "test.json"
+        tested = json.loads(file.read_text())
+        tested["provenance"]["checkpoint"]["chosen_on"] = 0
+        file.write_text(json.dumps(tested))
+    run_sixfold(REQUEST, refuse, areas=("Area_3",))
+    page = (copied / ROOT / "sixfold.md").read_text()
+    assert "area that is tested** (Area_3)" in page
+    assert "test this fold by\n`sh scripts/test.sh -d scans -n six/Area_3 -w model_last`, and collect" in page
+    assert Sixfold.from_file(copied / ROOT / "sixfold.json").run == "scans/six"
 
 
 @pytest.mark.parametrize("moment", ["step", "test"])
@@ -191,8 +205,17 @@ def test_finished_folds_are_left_alone_and_need_no_scenes(whole: Path, copied: P
 def test_another_config_than_the_folds_were_begun_with_is_refused() -> None:
     with pytest.raises(ValueError, match=r"six/Area_1 was begun with other settings .*\(batch_size, seed\)"):
         run_sixfold(replace(REQUEST, overrides=(*REQUEST.overrides, "batch_size=1", "seed=1")), refuse)
-    with pytest.raises(ValueError, match=r"\(hooks\.5\.test_last\)"):
+
+
+def test_last_is_given_for_all_of_a_run_or_not_at_all(copied: Path) -> None:
+    remedy = r"Area_1 was begun without --last: .* -d scans -n six/Area_1 -w model_last`, and collect again"
+    with pytest.raises(ValueError, match=remedy):
         run_sixfold(REQUEST, refuse, last=True)
+    for config in copied.glob("exp/scans/six/*/config.py"):
+        config.write_text(config.read_text() + "\nhooks[5]['test_last'] = True\n")
+    with pytest.raises(ValueError, match=r"six/Area_1 was begun with --last: give --last again"):
+        run_sixfold(REQUEST, refuse)
+    assert "Area_6" in run_sixfold(REQUEST, refuse, last=True)
 
 
 def test_some_folds_give_a_table_marked_as_incomplete(copied: Path) -> None:
@@ -224,6 +247,9 @@ def test_records_made_elsewhere_are_summed_up(whole: Path) -> None:
     assert made["areas"]["Area_1"]["provenance"] is None
     assert "ceiling" in text
     assert "| Area_1 | not recorded |" in (folder / "sixfold.md").read_text()
+    shutil.copy(folder / "Area_2.pth", folder / "Area_3.pth")
+    with pytest.raises(ValueError, match=r"Area_2\.pth and records/Area_3\.pth hold the same counts"):
+        sum_up_records(folder)
     (folder / "Area_3.pth").unlink()
     with pytest.raises(ValueError, match=r"--records records: there is no Area_3\.pth; 6-fold needs all six"):
         sum_up_records(folder)
