@@ -68,8 +68,8 @@ def tested_run(run: Path | None, dataset: str | None, name: str | None) -> RunFo
 
 def check_zip(file: Path, dataset: str | None, data_root: Path | None) -> str:
     """That a zip can be uploaded; ValueError with all that is wrong with it."""
+    from ffnet3d.data.scannet_ids import TEST_SCENES
     from ffnet3d.engine.submission_check import (
-        TEST_SCENES,
         absent_scenes,
         judge_submission,
         listed,

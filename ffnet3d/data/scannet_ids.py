@@ -47,3 +47,6 @@ SCANNET200_VALIDATION = tuple(
     label for label in range(len(SCANNET200)) if SCANNET200_IDS[label] not in _TRAIN_ONLY_IDS
 )
 """Labels of the 189 classes that the validation scans hold; the other 11 stand in training scans only."""
+
+TEST_SCENES = tuple(f"scene{place:04d}_00" for place in range(707, 807))
+"""The benchmark's 100 hidden test scans."""

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ffnet3d.data.scannet_ids import SCANNET20_IDS, SCANNET200_IDS
+from ffnet3d.data.scannet_ids import SCANNET20_IDS, SCANNET200_IDS, TEST_SCENES
 from ffnet3d.data.scene import load_array
 from ffnet3d.registry import require
 
@@ -22,7 +22,6 @@ BENCHMARKS: Mapping[str, tuple[int, ...]] = {
     "ScanNetDataset": SCANNET20_IDS,
     "ScanNet200Dataset": SCANNET200_IDS,
 }
-TEST_SCENES = tuple(f"scene{number:04d}_00" for number in range(707, 807))
 SHOWN = 5  # names that one problem lists
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)  # or a password
 

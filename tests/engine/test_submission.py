@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ffnet3d.data.scannet_ids import SCANNET20_IDS, SCANNET200_IDS
+from ffnet3d.data.scannet_ids import SCANNET20_IDS, SCANNET200_IDS, TEST_SCENES
 from ffnet3d.engine.run_folder import RunFolder
 from ffnet3d.engine.submission import submit_run, write_submission
-from ffnet3d.engine.submission_check import BENCHMARKS, TEST_SCENES, validate_submission
+from ffnet3d.engine.submission_check import BENCHMARKS, validate_submission
 
 typer_testing = pytest.importorskip("typer.testing", reason="pip install 'ffnet3d[cli]'")
 

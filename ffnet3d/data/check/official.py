@@ -9,9 +9,9 @@ from ffnet3d.data.check.layout import split_of
 from ffnet3d.data.classes import S3DIS13
 from ffnet3d.data.prepare.scannet_splits import SCAN, builtin_splits
 from ffnet3d.data.s3dis_rooms import S3DIS_ROOMS
+from ffnet3d.data.scannet_ids import TEST_SCENES
 
 TITLES = {"scannet": "ScanNet", "s3dis": "S3DIS", "demo": "built-in demo rooms", "": "no known data set"}
-SCANNET_TEST = range(707, 807)  # places of the hidden test, one scan each
 AREA = re.compile(r"Area_\d+")
 LABELLED = re.compile(r"Area_\d+|train|val")  # splits that training or validation needs
 
@@ -32,7 +32,7 @@ def official_splits(dataset: str) -> Mapping[str, frozenset[str]]:
         splits = {
             split: frozenset(name for name in known if known[name] == split) for split in ("train", "val")
         }
-        return {**splits, "test": frozenset(f"scene{place:04d}_00" for place in SCANNET_TEST)}
+        return {**splits, "test": frozenset(TEST_SCENES)}
     return S3DIS_ROOMS if dataset == "s3dis" else {}
 
 

@@ -6,8 +6,9 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+from ffnet3d.data.scannet_ids import TEST_SCENES
+
 TEST_LIST = "scannetv2_test.txt"
-TEST_PLACES = range(707, 807)  # one scan each
 LISTS = {split: f"scannetv2_{split}.txt" for split in ("train", "val")}
 SCAN = re.compile(r"scene(\d{4})_(\d\d)")
 
@@ -34,8 +35,7 @@ def read_splits(source: Path) -> dict[str, str]:
 def listed_scans(source: Path) -> frozenset[str]:
     """All scans of the lists for training, validation and test, those in `source` or those of ScanNet v2."""
     file = source / TEST_LIST
-    builtin = [f"scene{place:04d}_00" for place in TEST_PLACES]
-    test = file.read_text(encoding="utf-8").split() if file.is_file() else builtin
+    test = file.read_text(encoding="utf-8").split() if file.is_file() else TEST_SCENES
     return frozenset(read_splits(source)) | frozenset(test)
 
 
