@@ -1,4 +1,7 @@
-"""How a network wants its points: voxel size, features, classes. Known to a run's config and to shared weights."""
+"""How a network wants its points: voxel size, features, classes.
+
+A run's config, shared weights and ONNX files know it.
+"""
 
 from __future__ import annotations
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ffnet3d.voxels.keys import MAX_BITS, z_encode
+from ffnet3d.voxels.numpy_keys import MAX_BITS, first_of_runs, sort_keys, z_keys
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,21 @@ def voxelize(coord: NDArray[np.floating], grid_size: float) -> Voxels:
 
     Raises ValueError on what `grid_coordinates` refuses.
     """
-    cells = _cells(coord, grid_size)
-    sorted_key, order = _sort(_z_keys(cells))
-    first = np.ones(len(order), dtype=bool)
-    np.not_equal(sorted_key[1:], sorted_key[:-1], out=first[1:])
-    starts = np.append(np.flatnonzero(first), len(order))
+    return _group(_cells(coord, grid_size))
+
+
+def group_cells(grid_coord: NDArray[np.integer]) -> Voxels:
+    """Group points by voxel, where the voxels [N, 3] are known; ValueError outside 0..65535."""
+    low, high = int(grid_coord.min(initial=0)), int(grid_coord.max(initial=0))
+    if low < 0 or high >= 1 << MAX_BITS:
+        raise ValueError(f"voxels must lie in 0..{(1 << MAX_BITS) - 1}, got {low}..{high}")
+    return _group(np.array(grid_coord.T, dtype=np.uint16, order="C"))
+
+
+def _group(cells: NDArray[np.uint16]) -> Voxels:
+    """The points of voxels [3, N] together."""
+    sorted_key, order = sort_keys(z_keys(cells))
+    starts = np.append(np.flatnonzero(first_of_runs(sorted_key)), len(order))
     return Voxels(cells, order, starts)
 
 
@@ -94,32 +103,6 @@ def _cells(coord: NDArray[np.floating], grid_size: float) -> NDArray[np.uint16]:
         )
     cells -= low[:, None]
     return cells.astype(np.uint16)
-
-
-def _z_keys(cells: NDArray[np.uint16]) -> NDArray[np.int64]:
-    """Z-order keys [N] of voxels [3, N], by a table of each coordinate's bits: three look-ups a voxel."""
-    bits = torch.zeros((int(cells.max(initial=0)) + 1, 3), dtype=torch.int64)
-    bits[:, 2] = torch.arange(len(bits))
-    table = z_encode(bits).numpy()
-    key: NDArray[np.int64] = table.take(cells[2])
-    key |= (table << 1).take(cells[1])
-    key |= (table << 2).take(cells[0])
-    return key
-
-
-def _sort(key: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Keys [N], not negative, in ascending order, and the row that each had; equal keys keep their order.
-
-    Where key and row fit into 63 bits they are sorted as one number, which is far faster than `argsort`.
-    """
-    bits = len(key).bit_length()
-    if int(key.max(initial=0)).bit_length() + bits > 63:
-        order = np.argsort(key, kind="stable")
-        return key.take(order), order
-    both = key << bits
-    both |= np.arange(len(key))
-    both.sort()
-    return both >> bits, both & ((1 << bits) - 1)
 
 
 def _check_finite(coord: NDArray[np.floating]) -> None:
