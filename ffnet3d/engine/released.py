@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ffnet3d.data.classes import S3DIS13, SCANNET20, SCANNET200
 from ffnet3d.engine.checkpoint import read_file, save_checkpoint
 from ffnet3d.models import FFNet3DConfig
 from ffnet3d.models.architecture import BACKBONE
@@ -18,6 +19,8 @@ from ffnet3d.models.release import describe, from_release, is_released, to_relea
 CHECKPOINT = ".pth"
 ACTIVATIONS = {"gelu": True, "relu": False}
 S3DIS_CLASSES = 13
+GRID_SIZE = 0.02  # metres, in every released recipe
+COLOR_AND_NORMAL = 6  # channels
 COLORS = "They were trained on colours from -1 to 1: NormalizeColor(symmetric=True), or color / 127.5 - 1"
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -47,7 +50,8 @@ def import_release(source: Path, out: Path, activation: str = "", conditions: st
     else:
         backbone["use_gelu"] = read_activation(activation, classes)
         backbone.update(read_conditions(conditions, backbone))
-        write_pretrained(out, weights, model_config(weights, backbone, classes))
+        recipe = released_recipe(backbone, classes)
+        write_pretrained(out, weights, model_config(weights, backbone, classes), recipe)
         purpose = f"for ffnet3d.from_pretrained({str(out)!r})"
     summary = summarize(weights, backbone, classes)
     return f"Read {source}: released weights, {summary}\nWrote {out}: weights of FFNet3D, {purpose}\n{COLORS}"
@@ -146,6 +150,17 @@ def model_config(
         "backbone": config,
         "criteria": CRITERIA,
     }
+
+
+def released_recipe(backbone: Mapping[str, Any], classes: int | None) -> dict[str, Any]:
+    """What config.json says beside the model, so that `ffnet3d segment` knows how it was trained."""
+    recipe: dict[str, Any] = {"grid_size": GRID_SIZE, "symmetric_color": True}
+    names = {len(known): list(known) for known in (S3DIS13, SCANNET20, SCANNET200)}.get(classes or 0)
+    if names is not None:
+        recipe["classes"] = names
+    if backbone["in_channels"] == COLOR_AND_NORMAL:
+        recipe["features"] = ["color", "normal"]
+    return recipe
 
 
 def summarize(weights: Mapping[str, Tensor], backbone: Mapping[str, Any], classes: int | None) -> str:

@@ -85,6 +85,9 @@ def test_import_to_share(name: str, activation: str, tmp_path: Path) -> None:
     results = [evaluate_ours(each, CASES[name], 500).logits for each in (model, same)]
     torch.testing.assert_close(*results, rtol=0, atol=0)
     assert len(model.criteria.losses) == 2
+    config = read_config(folder)
+    assert (config["grid_size"], config["symmetric_color"]) == (0.02, True)
+    assert config["classes"][:2] == ["ceiling", "floor"]
 
 
 def test_a_bare_backbone_stays_one(tmp_path: Path) -> None:
