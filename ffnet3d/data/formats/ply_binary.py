@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,30 @@ class BinaryBody:
 
     def read(self, element: Element) -> Columns:
         """The next element's columns; ValueError where the file ends too early."""
-        smallest = sum((one.length or one.dtype).itemsize for one in element.properties)
+        self._check(element)
+        if not element.properties:
+            return {}
+        table = self._even(element) if element.count else None
+        if table is None:
+            return self._read_uneven(element)
+        return {one.name: table[one.name].astype(one.dtype) for one in element.properties}
+
+    def skip(self, element: Element) -> None:
+        """Pass over the next element; ValueError where the file ends too early."""
+        self._check(element)
+        if not element.has_lists:
+            self.position += element.count * element.smallest
+        elif element.count and self._even(element) is None:
+            for _ in self._rows(element):
+                pass
+
+    def _check(self, element: Element) -> None:
+        smallest = element.smallest
         if smallest and element.count * smallest > self._left():
             raise self._cut_off(element, f"{self._left() // smallest} at most")
-        columns = self._read_even(element) if element.count and element.properties else None
-        return self._read_uneven(element) if columns is None else columns
 
-    def _read_even(self, element: Element) -> Columns | None:
-        """The columns if every row is built like the first (all faces triangles), at once; else None."""
+    def _even(self, element: Element) -> np.ndarray | None:
+        """The rows, passed over at once, if every one is built like the first (all triangles); else None."""
         lengths = self._lengths(element, 0, self.position)
         fields: list[Any] = []
         for one, length in zip(element.properties, lengths, strict=True):
@@ -48,20 +64,25 @@ class BinaryBody:
             if one.length is not None and (table[f"length of {one.name}"] != length).any():
                 return None
         self.position = stop
-        return {one.name: table[one.name].astype(one.dtype) for one in element.properties}
+        return table
+
+    def _rows(self, element: Element) -> Iterator[tuple[int, list[int]]]:
+        """(First byte, number of values of each property) of the rows, passed over one by one."""
+        for row in range(element.count):
+            found = self._lengths(element, row, self.position)
+            size = _row_size(element, found)
+            if size > self._left():
+                raise self._cut_off(element, f"{row}, the next has {size} bytes")
+            yield self.position, found
+            self.position += size
 
     def _read_uneven(self, element: Element) -> Columns:
         """The columns where lists differ in length: one pass to find the rows, one to gather their values."""
         lengths = np.empty((element.count, len(element.properties)), dtype=np.int64)
         starts = np.empty(element.count, dtype=np.int64)
-        for row in range(element.count):
-            starts[row] = self.position
-            found = self._lengths(element, row, self.position)
-            size = _row_size(element, found)
-            if size > self._left():
-                raise self._cut_off(element, f"{row}, the next has {size} bytes")
+        for row, (start, found) in enumerate(self._rows(element)):
+            starts[row] = start
             lengths[row] = found
-            self.position += size
         columns: Columns = {}
         for number, one in enumerate(element.properties):
             starts += 0 if one.length is None else one.length.itemsize

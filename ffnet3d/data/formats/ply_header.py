@@ -31,22 +31,42 @@ class Property:
 
 @dataclass(frozen=True)
 class Element:
-    """`count` rows of properties."""
+    """`count` rows of properties; `line` is the last line of the header that tells of it, from 1."""
 
     name: str
     count: int
     properties: tuple[Property, ...] = ()
+    line: int = 0
+
+    @property
+    def smallest(self) -> int:
+        """Bytes that a row has at least in a binary file: those of a row without lists, with empty lists."""
+        return sum((one.length or one.dtype).itemsize for one in self.properties)
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether the rows may differ in size."""
+        return any(one.length is not None for one in self.properties)
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the header says; `size` and `lines` tell where the data begin."""
+    """What the header says; `size` (bytes) and `lines` tell where the data begin, `newline` ends a line."""
 
     encoding: str
     elements: tuple[Element, ...]
     comments: tuple[str, ...]
     size: int
     lines: int
+    newline: str
+
+    def element(self, name: str, file: Path) -> Element:
+        """The element of that name; ValueError naming those that there are."""
+        for element in self.elements:
+            if element.name == name:
+                return element
+        there = ", ".join(element.name for element in self.elements) or "nothing"
+        raise ValueError(f"{file}: no element {name!r}, but {there}")
 
 
 def read_header(file: Path) -> Header:
@@ -66,10 +86,13 @@ def read_header(file: Path) -> Header:
             )
         lines.append(start[position:stop].decode("latin-1").strip())
         position = stop + 1
-    return _parse(file, lines, position)
+    encoding, elements, comments = _parse(file, lines)
+    newline = "\r\n" if start[3:5] == b"\r\n" else end_of_line.decode()
+    return Header(encoding, elements, comments, position, len(lines), newline)
 
 
-def _parse(file: Path, lines: list[str], size: int) -> Header:
+def _parse(file: Path, lines: list[str]) -> tuple[str, tuple[Element, ...], tuple[str, ...]]:
+    """Encoding, elements and comments."""
     encoding, comments, elements = "", list[str](), list[Element]()
     for number, line in enumerate(lines[1:-1], start=2):
         keyword, _, rest = line.partition(" ")
@@ -80,16 +103,16 @@ def _parse(file: Path, lines: list[str], size: int) -> Header:
             elif keyword in ("comment", "obj_info"):
                 comments.append(rest.strip())
             elif keyword == "element":
-                elements.append(_element(words, elements))
+                elements.append(_element(words, number, elements))
             elif keyword == "property":
-                elements[-1:] = [_with_property(words, elements)]
+                elements[-1:] = [_with_property(words, number, elements)]
             elif keyword:
                 raise ValueError(f"unknown keyword {keyword!r}")
         except ValueError as error:
             raise ValueError(f"{file}:{number}: {error} (in the header line {line[:80]!r})") from error
     if not encoding:
         raise ValueError(f"{file}: the header has no format line")
-    return Header(encoding, tuple(elements), tuple(comments), size, len(lines))
+    return encoding, tuple(elements), tuple(comments)
 
 
 def _encoding(words: list[str]) -> str:
@@ -98,14 +121,14 @@ def _encoding(words: list[str]) -> str:
     return words[0]
 
 
-def _element(words: list[str], former: list[Element]) -> Element:
+def _element(words: list[str], line: int, former: list[Element]) -> Element:
     if len(words) != 2 or not (words[1].isascii() and words[1].isdigit()):
         raise ValueError("an element needs a name and a number of rows")
     _check_new(words[0], (element.name for element in former))
-    return Element(words[0], int(words[1]))
+    return Element(words[0], int(words[1]), line=line)
 
 
-def _with_property(words: list[str], elements: list[Element]) -> Element:
+def _with_property(words: list[str], line: int, elements: list[Element]) -> Element:
     """The last element with one property more."""
     if not elements:
         raise ValueError("a property before any element")
@@ -119,7 +142,7 @@ def _with_property(words: list[str], elements: list[Element]) -> Element:
         raise ValueError("a property needs a type and a name, or list, two types and a name")
     last = elements[-1]
     _check_new(added.name, (old.name for old in last.properties))
-    return Element(last.name, last.count, (*last.properties, added))
+    return Element(last.name, last.count, (*last.properties, added), line)
 
 
 def _check_new(name: str, former: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,38 +15,73 @@ from ffnet3d.data.formats.ply_header import Element, Header, Property
 
 BLOCK = 65536  # rows converted at a time
 
+Block: TypeAlias = "list[tuple[int, str]]"
+"""Lines with their numbers."""
+
 
 class TextBody:
     """The lines behind the header, read in the order of the elements; empty ones count for nothing."""
 
     def __init__(self, file: Path, header: Header) -> None:
         self.file = file
-        self.left = file.stat().st_size - header.size  # bytes
+        self.position = header.size  # bytes passed
+        self.size = file.stat().st_size
         self.lines = self._numbered(header)
 
     def read(self, element: Element) -> Columns:
         """The next element's columns; ValueError naming the line where a row is not as the header says."""
-        smallest = 2 * len(element.properties)  # a digit and a space each; the last line may lack its end
-        if element.count * smallest - 1 > self.left:
-            raise self._cut_off(element, f"but {self.left} bytes are left")
-        if not element.properties:
-            return {}
-        plain = all(one.length is None for one in element.properties)
-        blocks = self._blocks(element)
-        return self._read_scalars(element, blocks) if plain else self._read_lists(element, blocks)
+        blocks = self.blocks(element)
+        return self._read_lists(element, blocks) if element.has_lists else self._read_scalars(element, blocks)
 
-    def _read_scalars(self, element: Element, blocks: Iterator[list[tuple[int, str]]]) -> Columns:
-        parts: list[list[np.ndarray]] = [[] for _ in element.properties]
-        for block in blocks:
-            table = self._table(element, block)
-            for number, one in enumerate(element.properties):
-                parts[number].append(self._cast(table[:, number], one, [line for line, _ in block]))
+    def skip(self, element: Element) -> None:
+        """Pass over the lines of the next element; ValueError where the file ends too early."""
+        for _ in self.blocks(element):
+            pass
+
+    def blocks(self, element: Element, rows: int = BLOCK) -> Iterator[Block]:
+        """The next element's lines, at most `rows` at a time; ValueError where the file ends too early."""
+        self.check(element)
+        for start in range(0, element.count if element.properties else 0, rows):
+            wanted = min(rows, element.count - start)
+            block = list(islice(self.lines, wanted))
+            if len(block) < wanted:
+                raise self._cut_off(element, f"the file holds {start + len(block)}")
+            yield block
+
+    def check(self, element: Element) -> None:
+        """ValueError where the bytes left are too few for the next element."""
+        smallest = 2 * len(element.properties)  # a digit and a space each; the last line may lack its end
+        left = max(self.size - self.position, 0)
+        if element.count * smallest - 1 > left:
+            raise self._cut_off(element, f"but {left} bytes are left")
+
+    def columns(self, element: Element, block: Block) -> dict[str, np.ndarray]:
+        """The values of lines without lists; ValueError naming the line that is not as the header says."""
+        table = self._table(element, block)
+        lines = [line for line, _ in block]
         return {
-            one.name: np.concatenate(part) if part else np.empty(0, one.dtype)
-            for one, part in zip(element.properties, parts, strict=True)
+            one.name: self._cast(table[:, number], one, lines)
+            for number, one in enumerate(element.properties)
         }
 
-    def _table(self, element: Element, block: list[tuple[int, str]]) -> np.ndarray:
+    def words(self, element: Element, line: int, text: str) -> list[str]:
+        """The numbers of a line without lists, as they stand there; ValueError if there are more or fewer."""
+        words = text.split()
+        if len(words) != len(element.properties):
+            raise ValueError(
+                f"{self.file}:{line}: {len(words)} values, but a row of {element.name!r} has "
+                f"{len(element.properties)}"
+            )
+        return words
+
+    def _read_scalars(self, element: Element, blocks: Iterator[Block]) -> Columns:
+        parts = [self.columns(element, block) for block in blocks]
+        return {
+            one.name: np.concatenate([part[one.name] for part in parts]) if parts else np.empty(0, one.dtype)
+            for one in element.properties
+        }
+
+    def _table(self, element: Element, block: Block) -> np.ndarray:
         """Numbers [rows, properties] float64, which holds every value of PLY's types."""
         width = len(element.properties)
         try:
@@ -54,36 +90,39 @@ class TextBody:
                 return table
         except ValueError:
             pass  # the rows one by one tell which
-        return np.array([self._numbers(element, line, text, width) for line, text in block])
+        rows = [self._numbers(element, line, self.words(element, line, text)) for line, text in block]
+        return np.array(rows, dtype=np.float64)
 
-    def _numbers(self, element: Element, line: int, text: str, width: int | None = None) -> list[float]:
-        words = text.split()
-        if width is not None and len(words) != width:
-            raise ValueError(
-                f"{self.file}:{line}: {len(words)} values, but a row of {element.name!r} has {width}"
-            )
+    def _numbers(self, element: Element, line: int, words: list[str]) -> list[float]:
         try:
             return [float(word) for word in words]
         except ValueError as error:
             raise ValueError(f"{self.file}:{line}: {error} in the element {element.name!r}") from error
 
-    def _read_lists(self, element: Element, blocks: Iterator[list[tuple[int, str]]]) -> Columns:
+    def _read_lists(self, element: Element, blocks: Iterator[Block]) -> Columns:
+        parts = [self._lists(element, block) for block in blocks]
+        columns: Columns = {}
+        for number, one in enumerate(element.properties):
+            values = np.concatenate([np.empty(0, one.dtype), *(part[number][0] for part in parts)])
+            lengths = np.concatenate([np.empty(0, np.int64), *(part[number][1] for part in parts)])
+            columns[one.name] = values if one.length is None else join_lists(values, lengths)
+        return columns
+
+    def _lists(self, element: Element, block: Block) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(Values one after another, number of values of each row) of each property."""
         values: list[list[float]] = [[] for _ in element.properties]
         lengths: list[list[int]] = [[] for _ in element.properties]
         owners: list[list[int]] = [[] for _ in element.properties]
-        for block in blocks:
-            for line, text in block:
-                for number, row in enumerate(self._split(element, line, self._numbers(element, line, text))):
-                    values[number] += row
-                    lengths[number].append(len(row))
-                    owners[number] += [line] * len(row)
-        columns: Columns = {}
-        for number, one in enumerate(element.properties):
-            array = self._cast(np.array(values[number], dtype=np.float64), one, owners[number])
-            columns[one.name] = (
-                array if one.length is None else join_lists(array, np.array(lengths[number], int))
-            )
-        return columns
+        for line, text in block:
+            row = self._numbers(element, line, text.split())
+            for number, own in enumerate(self._split(element, line, row)):
+                values[number] += own
+                lengths[number].append(len(own))
+                owners[number] += [line] * len(own)
+        return [
+            (self._cast(np.array(values[number], np.float64), one, owners[number]), np.array(lengths[number]))
+            for number, one in enumerate(element.properties)
+        ]
 
     def _split(self, element: Element, line: int, row: list[float]) -> Iterator[list[float]]:
         """The values of each property in a row with lists."""
@@ -117,20 +156,13 @@ class TextBody:
         with np.errstate(over="ignore"):  # beyond float32's range: infinity
             return values.astype(one.dtype)
 
-    def _blocks(self, element: Element) -> Iterator[list[tuple[int, str]]]:
-        """The element's rows with their line numbers, some at a time."""
-        for start in range(0, element.count, BLOCK):
-            wanted = min(BLOCK, element.count - start)
-            block = list(islice(self.lines, wanted))
-            if len(block) < wanted:
-                raise self._cut_off(element, f"the file holds {start + len(block)}")
-            yield block
-
     def _numbered(self, header: Header) -> Iterator[tuple[int, str]]:
         """(Line number, text) of the lines that hold something."""
         with self.file.open("rb") as raw:
             raw.seek(header.size)
-            for number, line in enumerate(TextIOWrapper(raw, "latin-1"), start=header.lines + 1):
+            lines = TextIOWrapper(raw, "latin-1", newline="")  # a character a byte, line ends as they are
+            for number, line in enumerate(lines, start=header.lines + 1):
+                self.position += len(line)
                 if not line.isspace():
                     yield number, line
 

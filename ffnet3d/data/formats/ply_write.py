@@ -49,8 +49,7 @@ def write_ply(file: str | Path, vertex: Mapping[str, np.ndarray], comments: Sequ
 
 def _storable(file: Path, name: str, values: np.ndarray) -> np.ndarray:
     """The values in a little-endian type of PLY."""
-    if not name.isascii() or len(name.split()) != 1:
-        raise ValueError(f"{file}: {name!r} cannot be the name of a property: one ASCII word is needed")
+    check_property(file, name)
     if values.ndim != 1:
         raise ValueError(f"{file}: the property {name!r} needs the shape [N], got {list(values.shape)}")
     kind, size = values.dtype.kind, values.dtype.itemsize
@@ -70,3 +69,9 @@ def _storable(file: Path, name: str, values: np.ndarray) -> np.ndarray:
             f"{file}: the property {name!r} holds {values.min()} to {values.max()}, beyond 32 bits"
         )
     raise ValueError(f"{file}: PLY has no type for the property {name!r}, {values.dtype}")
+
+
+def check_property(file: Path, name: str) -> None:
+    """ValueError where a name cannot stand in a PLY header."""
+    if not name.isascii() or len(name.split()) != 1:
+        raise ValueError(f"{file}: {name!r} cannot be the name of a property: one ASCII word is needed")
