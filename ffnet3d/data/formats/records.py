@@ -57,7 +57,7 @@ def fit(values: np.ndarray, dtype: np.dtype, name: str, file: Path) -> np.ndarra
         wrong |= (cast < 0) != (values < 0)  # wrapped around, and back
     if wrong.any():
         value = values[int(wrong.argmax())]
-        raise ValueError(f"{file}: its column {name!r} is of type {dtype}, which cannot hold {value}")
+        raise ValueError(f"{file}: its column {name!r} is of type {dtype.name}, which cannot hold {value}")
     return cast
 
 
