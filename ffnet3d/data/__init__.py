@@ -1,32 +1,39 @@
 """Data: scene folders, transforms, batches, the built-in demo rooms.
 
 A sample is a dict of arrays under Pointcept's names (`coord`, `color`, `normal`, `segment`, ...). All that is
-drawn for a sample depends on (seed, epoch, index) alone.
+drawn for a sample depends on (seed, epoch, index) alone. Names are imported on first use: class names,
+normals, scene folders and file formats need no torch.
 """
 
-from ffnet3d.data import transforms
-from ffnet3d.data.classes import (
-    S3DIS13,
-    S3DIS13_PALETTE,
-    SCANNET20,
-    SCANNET20_PALETTE,
-    SCANNET200,
-    SCANNET200_PALETTE,
-    palette,
-)
-from ffnet3d.data.datasets import (
-    DefaultDataset,
-    S3DISDataset,
-    SampleKey,
-    ScanNet200Dataset,
-    ScanNetDataset,
-    SceneDataset,
-)
-from ffnet3d.data.fragments import Fragment, TestScene
-from ffnet3d.data.loader import EpochBatchSampler, build_loader, collate
-from ffnet3d.data.normals import estimate_normals
-from ffnet3d.data.registry import DATASETS, TRANSFORMS, Sample, Transform
-from ffnet3d.data.scene import read_scene, write_scene
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ffnet3d.data import transforms
+    from ffnet3d.data.classes import (
+        S3DIS13,
+        S3DIS13_PALETTE,
+        SCANNET20,
+        SCANNET20_PALETTE,
+        SCANNET200,
+        SCANNET200_PALETTE,
+        palette,
+    )
+    from ffnet3d.data.datasets import (
+        DefaultDataset,
+        S3DISDataset,
+        SampleKey,
+        ScanNet200Dataset,
+        ScanNetDataset,
+        SceneDataset,
+    )
+    from ffnet3d.data.fragments import Fragment, TestScene
+    from ffnet3d.data.loader import EpochBatchSampler, build_loader, collate
+    from ffnet3d.data.normals import estimate_normals
+    from ffnet3d.data.registry import DATASETS, TRANSFORMS, Sample, Transform
+    from ffnet3d.data.scene import read_scene, write_scene
 
 __all__ = [
     "DATASETS",
@@ -56,3 +63,43 @@ __all__ = [
     "transforms",
     "write_scene",
 ]
+
+_HOMES = {
+    "classes": (
+        "S3DIS13",
+        "S3DIS13_PALETTE",
+        "SCANNET20",
+        "SCANNET20_PALETTE",
+        "SCANNET200",
+        "SCANNET200_PALETTE",
+        "palette",
+    ),
+    "datasets": (
+        "DefaultDataset",
+        "S3DISDataset",
+        "SampleKey",
+        "ScanNet200Dataset",
+        "ScanNetDataset",
+        "SceneDataset",
+    ),
+    "fragments": ("Fragment", "TestScene"),
+    "loader": ("EpochBatchSampler", "build_loader", "collate"),
+    "normals": ("estimate_normals",),
+    "registry": ("DATASETS", "TRANSFORMS", "Sample", "Transform"),
+    "scene": ("read_scene", "write_scene"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "transforms":
+        return import_module(f"{__name__}.transforms")
+    if name in ("DATASETS", "TRANSFORMS"):
+        import_module(f"{__name__}.datasets")  # its classes, and the transforms, register
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,30 +1,43 @@
 """Geometry of voxels: space-filling curves, voxelisation, neighbour tables, the grid pyramid.
 
-It knows nothing of learning, and needs torch and numpy only.
+It knows nothing of learning. `voxelize` and `build_numpy_pyramid` need NumPy alone; what needs torch is
+imported on first use.
 """
 
-from ffnet3d.voxels.batching import batch2offset, offset2batch
-from ffnet3d.voxels.hilbert import hilbert_decode, hilbert_encode
-from ffnet3d.voxels.keys import MAX_BATCH, MAX_BITS, check_grid, z_decode, z_encode
-from ffnet3d.voxels.neighbors import build_neighbors, crop_kernel, is_symmetric
-from ffnet3d.voxels.orders import ORDERS, serialize
-from ffnet3d.voxels.pyramid import Level, Pyramid, PyramidPlan, build_pyramid
-from ffnet3d.voxels.voxelize import Voxels, grid_coordinates, voxelize
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ffnet3d.voxels.numpy_pyramid import NumpyLevel, NumpyPyramid, build_numpy_pyramid
+from ffnet3d.voxels.voxelize import Voxels, grid_coordinates, group_cells, voxelize
+
+if TYPE_CHECKING:
+    from ffnet3d.voxels.batching import batch2offset, offset2batch
+    from ffnet3d.voxels.hilbert import hilbert_decode, hilbert_encode
+    from ffnet3d.voxels.keys import MAX_BATCH, MAX_BITS, check_grid, z_decode, z_encode
+    from ffnet3d.voxels.neighbors import build_neighbors, crop_kernel, is_symmetric
+    from ffnet3d.voxels.orders import ORDERS, serialize
+    from ffnet3d.voxels.pyramid import Level, Pyramid, PyramidPlan, build_pyramid
 
 __all__ = [
     "MAX_BATCH",
     "MAX_BITS",
     "ORDERS",
     "Level",
+    "NumpyLevel",
+    "NumpyPyramid",
     "Pyramid",
     "PyramidPlan",
     "Voxels",
     "batch2offset",
     "build_neighbors",
+    "build_numpy_pyramid",
     "build_pyramid",
     "check_grid",
     "crop_kernel",
     "grid_coordinates",
+    "group_cells",
     "hilbert_decode",
     "hilbert_encode",
     "is_symmetric",
@@ -34,3 +47,24 @@ __all__ = [
     "z_decode",
     "z_encode",
 ]
+
+# Where the names that need torch live.
+_HOMES = {
+    "batching": ("batch2offset", "offset2batch"),
+    "hilbert": ("hilbert_decode", "hilbert_encode"),
+    "keys": ("MAX_BATCH", "MAX_BITS", "check_grid", "z_decode", "z_encode"),
+    "neighbors": ("build_neighbors", "crop_kernel", "is_symmetric"),
+    "orders": ("ORDERS", "serialize"),
+    "pyramid": ("Level", "Pyramid", "PyramidPlan", "build_pyramid"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ffnet3d.voxels.keys import z_encode
 from ffnet3d.voxels.octree import neighbor_tables
+from ffnet3d.voxels.plan import check_kernel_size
 
 
 def build_neighbors(grid_coord: Tensor, batch: Tensor, kernel_size: int) -> Tensor:
@@ -47,12 +48,6 @@ def is_symmetric(neighbors: Tensor) -> bool:
     row, offset = torch.nonzero(neighbors < count, as_tuple=True)
     target = neighbors[row, offset].long()
     return bool((neighbors[target, offsets - 1 - offset] == row).all())
-
-
-def check_kernel_size(kernel_size: int) -> None:
-    """Raise ValueError unless `kernel_size` is an odd positive integer."""
-    if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f"kernel_size must be odd and positive, got {kernel_size!r}: the window is centred")
 
 
 def _reorder(table: Tensor, order: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from ffnet3d.voxels.keys import CODE_MASK, coarsen_key
-from ffnet3d.voxels.refine import OCTANTS, coarse_kernel_size, empty_table, refine
+from ffnet3d.voxels.plan import OCTANTS, coarse_kernel_size, needed_sizes
+from ffnet3d.voxels.refine import empty_table, refine
 
 
 def neighbor_tables(key: Tensor, kernel_sizes: Mapping[int, Collection[int]]) -> dict[int, dict[int, Tensor]]:
@@ -24,7 +25,7 @@ def neighbor_tables(key: Tensor, kernel_sizes: Mapping[int, Collection[int]]) ->
     [V_g, kernel_size**3], cells in z-order (see `ffnet3d.voxels.neighbors` for the meaning of the entries).
     """
     depth = max(*kernel_sizes, _depth(key))
-    needed = _needed_sizes(kernel_sizes, depth)
+    needed = needed_sizes(kernel_sizes, depth)
     slots, roots = _climb(key, depth)
     current = {size: _isolated(roots, size, key.device) for size in needed[depth]}
     tables = {}
@@ -40,17 +41,6 @@ def _depth(key: Tensor) -> int:
     """Generations from the voxels with these keys to the root."""
     highest = int((key & CODE_MASK).max()) if len(key) else 0
     return -(-highest.bit_length() // 3)
-
-
-def _needed_sizes(kernel_sizes: Mapping[int, Collection[int]], depth: int) -> list[set[int]]:
-    """The kernels of each generation: those wanted, and that from which the generation below is derived."""
-    needed: list[set[int]] = []
-    for generation in range(depth + 1):
-        below = needed[-1] if needed else set()
-        needed.append(set(kernel_sizes.get(generation, ())))
-        if below:
-            needed[-1].add(coarse_kernel_size(max(below)))
-    return needed
 
 
 def _climb(key: Tensor, depth: int) -> tuple[list[Tensor], int]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
 from ffnet3d.voxels.keys import coarsen_key, z_decode, z_encode
-from ffnet3d.voxels.neighbors import check_kernel_size
 from ffnet3d.voxels.octree import neighbor_tables
+from ffnet3d.voxels.plan import check_plan, wanted_sizes
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,7 @@ def build_pyramid(
     depend on the order of the points.
     Raises ValueError for other strides or kernels, and for what `check_grid` refuses.
     """
-    shifts = [_log2(stride) for stride in strides]
-    if len(kernel_sizes) != len(shifts) + 1:
-        raise ValueError(
-            f"{len(shifts)} strides need {len(shifts) + 1} kernel_sizes, got {len(kernel_sizes)}"
-        )
-    for size in chain.from_iterable(kernel_sizes):
-        check_kernel_size(size)
+    shifts = check_plan(strides, kernel_sizes)
     sorted_key, point_order = z_encode(grid_coord, batch).sort(stable=True)
     key, voxel_of_sorted = torch.unique_consecutive(sorted_key, return_inverse=True)
     point_to_voxel = torch.empty_like(point_order)
@@ -137,20 +131,9 @@ def build_pyramid(
 def _level_tables(
     key: Tensor, generations: Sequence[int], kernel_sizes: Sequence[Collection[int]]
 ) -> list[dict[int, Tensor]]:
-    """The tables of each level, by kernel size. A stride of 1 puts two levels into one generation."""
-    wanted: dict[int, set[int]] = {generation: set() for generation in generations}
-    for generation, sizes in zip(generations, kernel_sizes, strict=True):
-        wanted[generation].update(sizes)
-    tables = neighbor_tables(key, wanted)
+    """The tables of each level, by kernel size."""
+    tables = neighbor_tables(key, wanted_sizes(generations, kernel_sizes))
     return [
         {size: tables[generation][size] for size in sorted(sizes)}
         for generation, sizes in zip(generations, kernel_sizes, strict=True)
     ]
-
-
-def _log2(stride: int) -> int:
-    if not isinstance(stride, int) or stride < 1 or stride & (stride - 1):
-        raise ValueError(
-            f"stride must be a power of two, got {stride!r}: a parent cell is a shift of the key"
-        )
-    return stride.bit_length() - 1

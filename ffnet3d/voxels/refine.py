@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-OCTANTS = 8
+from ffnet3d.voxels.plan import OCTANTS, child_window
+
 # Children copied side by side at a time. A GPU wants few large launches instead.
 CPU_BLOCK_BYTES = 2 * 2**20
 GPU_BLOCK_BYTES = 64 * 2**20
@@ -28,12 +29,14 @@ def refine(slot: Tensor, coarse: Tensor, kernel_sizes: Collection[int]) -> dict[
     """Tables int32 [V, kernel_size**3] of cells, one for each kernel size.
 
     slot: int64 [V], ascending and distinct: 8 * (row of the cell's parent) + (octant, x the highest bit).
-    coarse: int32 [P, k**3], the table of the parents for `k = coarse_kernel_size(max(kernel_sizes))`.
+    coarse: int32 [P, k**3], the table of the parents for `k = plan.coarse_kernel_size(max(kernel_sizes))`.
     """
     parent, octant = (slot >> 3).int(), (slot & (OCTANTS - 1)).int()
     children = _child_rows(slot, len(coarse))
     copied = coarse.shape[1] * OCTANTS
-    windows = {size: _window(size, coarse.shape[1]).to(slot.device) for size in kernel_sizes}
+    windows = {
+        size: torch.from_numpy(child_window(size, coarse.shape[1])).to(slot.device) for size in kernel_sizes
+    }
     tables = {size: empty_table(len(slot), size**3, slot.device) for size in kernel_sizes}
     blocks = _blocks(parent, len(coarse), copied)
     # Reused buffers: fresh memory would cost more than what is written to it.
@@ -48,11 +51,6 @@ def refine(slot: Tensor, coarse: Tensor, kernel_sizes: Collection[int]) -> dict[
             torch.index_select(window, 0, octant[rows], out=picked).add_(start)
             torch.index_select(near.view(-1), 0, picked.view(-1), out=tables[size][rows].view(-1))
     return tables
-
-
-def coarse_kernel_size(kernel_size: int) -> int:
-    """The kernel of the parents' table from which one of `kernel_size` is derived: 3 for 3 and 5, 5 for 7."""
-    return 2 * ((kernel_size // 2 + 1) // 2) + 1
 
 
 def empty_table(rows: int, columns: int, device: torch.device) -> Tensor:
@@ -70,17 +68,6 @@ def _child_rows(slot: Tensor, parents: int) -> Tensor:
     children = torch.full((parents + 1, OCTANTS), len(slot), dtype=torch.int32, device=slot.device)
     children.view(-1)[slot] = torch.arange(len(slot), dtype=torch.int32, device=slot.device)
     return children
-
-
-def _window(kernel_size: int, parents: int) -> Tensor:
-    """Where the window of a cell in each octant stands in the copied children of `parents`: int32 [8, K]."""
-    radius, edge = kernel_size // 2, round(parents ** (1 / 3))
-    # On one axis, by the bit of the octant and the offset: [2, kernel_size].
-    position = np.arange(2)[:, None] + np.arange(-radius, radius + 1)
-    outer, inner = position // 2 + edge // 2, position % 2
-    x, y, z = (outer * edge**axis * OCTANTS + inner * 2**axis for axis in (2, 1, 0))
-    window = x[:, None, None, :, None, None] + y[:, None, None, :, None] + z[:, None, None, :]
-    return torch.from_numpy(window.reshape(OCTANTS, kernel_size**3).astype(np.int32))
 
 
 def _blocks(parent: Tensor, parents: int, copied: int) -> list[tuple[slice, slice]]:

@@ -11,7 +11,7 @@ from voxels.oracle import Cell, neighbor_rows, parent_cell, sorted_cells
 from voxels.strategies import cell_lists, surface_cells
 
 from ffnet3d.voxels import build_pyramid, refine
-from ffnet3d.voxels.refine import coarse_kernel_size
+from ffnet3d.voxels.plan import coarse_kernel_size
 
 
 def slots(cells: list[Cell], parents: list[Cell]) -> Tensor:
