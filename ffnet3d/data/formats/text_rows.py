@@ -40,8 +40,9 @@ def read_lines(file: Path, skip: int = 0, first: int = 1) -> Iterator[Lines]:
         stream.seek(skip)
         left = b""
         while block := stream.read(BLOCK):
+            last = len(block) < BLOCK
             block = left + block
-            stop = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, -1) + 1
+            stop = len(block) if last else block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, -1) + 1
             left = block[stop:]
             if len(left) > MAX_LINE:
                 raise ValueError(f"{file}: a line has over {MAX_LINE} bytes; this is no text of points")
