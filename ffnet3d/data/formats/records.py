@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def fit(values: np.ndarray, dtype: np.dtype, name: str, file: Path) -> np.ndarra
     return cast
 
 
-def read_exactly(stream: BinaryIO, size: int, file: Path) -> bytes:
+def read_exactly(stream: IO[bytes], size: int, file: Path) -> bytes:
     """The next `size` bytes; ValueError where the file ends before."""
     data = stream.read(size)
     if len(data) < size:
