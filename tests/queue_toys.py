@@ -64,7 +64,7 @@ def work(job: Job, log: Path | None) -> Mapping[str, Any]:
     numbers = [float(word) for word in text.split()[-3:]]
     job.out.write_text(f"{sum(numbers)}\n")
     logger.info("%s: %d numbers", job.scan.name, len(numbers))
-    return {"sum": sum(numbers)}
+    return {"sum": sum(numbers), "output": str(job.out)}
 
 
 def _play(word: str, job: Job) -> None:

@@ -75,7 +75,7 @@ def follow(jobs: Sequence[Job], key: str, out: Path, run: Callable[[Sequence[Job
         with bar, closing(run(todo)) as answers:
             for job, answer in answers:
                 _log_lines(answer)
-                if answer.error is None:
+                if answer.error is None or is_finished(job, key):  # or lost with the answer, not the work
                     done.append(job)
                     failures.remove(job.scan)
                 else:

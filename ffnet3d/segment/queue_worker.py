@@ -7,6 +7,7 @@ that are killed leave nothing half.
 from __future__ import annotations
 
 import glob
+import json
 import logging
 import os
 import shutil
@@ -107,7 +108,7 @@ def _make(job: Job, work: Work, key: str) -> None:
     job.out.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{job.out.name}.", dir=job.out.parent))
     try:
-        summary = work(replace(job, out=staging / job.out.name))
+        summary = _told_of(job.out.parent, staging, work(replace(job, out=staging / job.out.name)))
         job.summary.unlink(missing_ok=True)  # it would tell of another output
         _move(staging, job.out)
     except (ValueError, OSError) as error:
@@ -115,6 +116,13 @@ def _make(job: Job, work: Work, key: str) -> None:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     write_summary(job, summary, own_key)
+
+
+def _told_of(place: Path, staging: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary with the output's place for that where it was made."""
+    made, moved = (json.dumps(str(path))[1:-1] for path in (staging, place))
+    told: dict[str, Any] = json.loads(json.dumps(dict(summary)).replace(made, moved))
+    return told
 
 
 def _move(staging: Path, out: Path) -> None:

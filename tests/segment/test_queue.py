@@ -53,6 +53,7 @@ def test_outputs_and_summaries(scans: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out/scan004.xyz").read_text() == "7.0\n"
     summary = json.loads((tmp_path / "out/scan004.json").read_text())
     assert summary["sum"] == 7
+    assert summary["output"] == str(tmp_path / "out/scan004.xyz")
     assert summary["queue"]["bytes"] == 4
     assert not hidden(tmp_path / "out")
     assert not (tmp_path / "out/failed.json").exists()
