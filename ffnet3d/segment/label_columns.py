@@ -94,13 +94,13 @@ class RunReader:
         own = {column.name: column.dtype for column in cloud.columns}
         self.cloud = cloud
         self.names = names
-        self._none = [np.zeros(0, own[name]) for name in names]
-        self._begin()
+        self._none: list[NDArray[np.generic]] = [np.zeros(0, own[name]) for name in names]
+        self._chunks, self._start, self._held = cloud.chunks(), 0, self._none
 
     def read(self, start: int, stop: int) -> list[NDArray[np.generic]]:
         """The columns for the points start..stop - 1; earlier ones than the last time begin a new pass."""
         if start < self._start:
-            self._begin()
+            self._chunks, self._start, self._held = self.cloud.chunks(), 0, self._none
         while self._start + len(self._held[0]) < stop and (chunk := next(self._chunks, None)) is not None:
             keep = slice(max(0, start - self._start), None)
             self._start += min(keep.start, len(self._held[0]))
@@ -109,11 +109,6 @@ class RunReader:
                 np.concatenate([held[keep], new]) for held, new in zip(self._held, fresh, strict=True)
             ]
         return [held[start - self._start : stop - self._start] for held in self._held]
-
-    def _begin(self) -> None:
-        self._chunks = self.cloud.chunks()
-        self._start = 0
-        self._held = self._none
 
 
 def _originals(paint: Paint | None, taken: Collection[str]) -> list[str]:

@@ -127,11 +127,12 @@ def test_a_mesh_stays_a_mesh_with_format_ply(tmp_path):
     file = tmp_path / "mesh.ply"
     points = "\n".join(f"{x} {y} {z}" for x, y, z in room(count=COUNT))
     file.write_text(
-        f"ply\nformat ascii 1.0\nelement vertex {COUNT}\nproperty float x\nproperty float y\nproperty float z\n"
+        f"ply\nformat ascii 1.0\nelement vertex {COUNT}\n"
+        "property float x\nproperty float y\nproperty float z\n"
         f"element face 1\nproperty list uchar int vertex_indices\nend_header\n{points}\n3 0 1 2\n"
     )
     written(file, tmp_path, format="ply")
-    assert [element for element in read_ply(tmp_path / "out" / "mesh.ply").elements][-1] == "face"
+    assert list(read_ply(tmp_path / "out" / "mesh.ply").elements) == ["vertex", "face"]
 
 
 def test_labels_of_another_length_are_refused(tmp_path):
