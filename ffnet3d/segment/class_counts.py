@@ -12,9 +12,18 @@ from ffnet3d.segment.recipe import Recipe
 from ffnet3d.segment.scan import Scan
 from ffnet3d.segment.summary_record import ClassSummary
 
+DENSE = 4.0
+"""Spacings of points along the edge of a cell: random points then leave few cells of a surface empty."""
+
+
+def area_cell(scan: Scan, recipe: Recipe) -> float:
+    """Edge of the cells that areas are counted in, metres: a voxel's, or more where points are sparse."""
+    return max(recipe.grid_size, DENSE * scan.spacing)
+
 
 def count_classes(scan: Scan, labels: Labels, recipe: Recipe) -> tuple[ClassSummary, ...]:
     """Points, area and confidence of each class, by label; in bounded memory."""
+    edge = area_cell(scan, recipe)
     count = len(recipe.classes)
     points, sums = np.zeros(count, dtype=np.int64), np.zeros(count)
     cells = CellCounter(count)
@@ -24,8 +33,8 @@ def count_classes(scan: Scan, labels: Labels, recipe: Recipe) -> tuple[ClassSumm
         known = label >= 0
         points += np.bincount(label[known], minlength=count)
         sums += np.bincount(label[known], weights=confidence[known], minlength=count)
-        cells.add(_cells(chunk.points.coord, recipe.grid_size), label)
-    areas = cells.counts() * recipe.grid_size**2
+        cells.add(_cells(chunk.points.coord, edge), label)
+    areas = cells.counts() * edge**2
     return tuple(
         ClassSummary(
             label=number,
@@ -39,5 +48,5 @@ def count_classes(scan: Scan, labels: Labels, recipe: Recipe) -> tuple[ClassSumm
     )
 
 
-def _cells(coord: NDArray[np.float32], grid_size: float) -> NDArray[np.int64]:
-    return np.floor(coord.astype(np.float64) / grid_size).astype(np.int64)
+def _cells(coord: NDArray[np.float32], edge: float) -> NDArray[np.int64]:
+    return np.floor(coord.astype(np.float64) / edge).astype(np.int64)

@@ -47,6 +47,7 @@ class Scan:
         num_valid: points with finite coordinates; the others get no label.
         origin: [3], in the file's unit and axes; points are given from here.
         bounds: [2, 3] lowest and highest corner of the points that `chunks` gives, in metres, z up.
+        spacing: median distance from a point to its nearest, about, metres; 0 where nothing tells it.
         colors: the range of the file's colours; None where it has none.
         has_normal: its normals are of use.
         notes: what was recognised or is filled in, a line each.
@@ -60,6 +61,7 @@ class Scan:
     num_valid: int
     origin: Floats
     bounds: Floats
+    spacing: float
     colors: ColorRange | None
     has_normal: bool
     notes: tuple[str, ...]
@@ -126,6 +128,7 @@ def open_scan(path: str | Path, options: ScanOptions, features: tuple[str, ...],
         num_valid=survey.num_valid,
         origin=origin,
         bounds=np.stack([corners.min(axis=0), corners.max(axis=0)]),
+        spacing=findings.spacing,
         colors=findings.colors,
         has_normal=findings.has_normal,
         notes=findings.notes,

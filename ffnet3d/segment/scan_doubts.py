@@ -1,6 +1,7 @@
 """Doubts about the unit and the up axis of a scan, from its shape.
 
-The limits are such that every real room and building tried passes as it is: see `docs/segment.md`.
+The limits are such that real rooms in metres all pass, and are all refused in millimetres, centimetres and
+inches; feet and other up axes show in some of them only (docs/scans.md), and are warnings.
 """
 
 from __future__ import annotations

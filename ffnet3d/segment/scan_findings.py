@@ -11,7 +11,7 @@ from ffnet3d.data.formats.roles import Roles
 from ffnet3d.segment.scan_colors import ColorRange, color_range
 from ffnet3d.segment.scan_doubts import doubtful_unit, doubtful_up, impossible_unit
 from ffnet3d.segment.scan_options import ScanOptions
-from ffnet3d.segment.scan_shape import shape_of
+from ffnet3d.segment.scan_shape import Shape, shape_of
 from ffnet3d.segment.scan_survey import Survey
 
 FEW = 0.01  # share of normals that may be zero or broken
@@ -30,6 +30,7 @@ NO_NORMALS = (
 class Findings:
     """How a scan is read; the attributes are those of `Scan`."""
 
+    spacing: float
     colors: ColorRange | None
     has_normal: bool
     notes: tuple[str, ...]
@@ -43,7 +44,8 @@ def look_into(
 
     ValueError naming the file where its colours have no known range, or its unit cannot be metres.
     """
-    sizes = _sizes(cloud, survey, options)
+    shape = shape_of(survey.sample, survey.num_valid) if len(survey.sample) else None
+    sizes = _sizes(cloud, shape, survey.num_valid, options) if shape else []
     colors = _colors(cloud, roles, survey, options)
     has_normal = roles.normal is not None and survey.zero_normals <= FEW * survey.num_valid
     notes = [_reading(options)] + ([colors.note] if colors else [])
@@ -56,7 +58,8 @@ def look_into(
     warnings = sizes + _lost(cloud, survey)
     if "color" in features:
         warnings += _gaps(colors, survey)
-    return Findings(colors, has_normal, tuple(notes), tuple(warnings))
+    spacing = shape.spacing * options.scale if shape else 0.0
+    return Findings(spacing, colors, has_normal, tuple(notes), tuple(warnings))
 
 
 def _reading(options: ScanOptions) -> str:
@@ -71,12 +74,9 @@ def _colors(cloud: Cloud, roles: Roles, survey: Survey, options: ScanOptions) ->
     return color_range(survey.color, np.result_type(*dtypes), cloud.file, options.color_range)
 
 
-def _sizes(cloud: Cloud, survey: Survey, options: ScanOptions) -> list[str]:
+def _sizes(cloud: Cloud, shape: Shape, num_points: int, options: ScanOptions) -> list[str]:
     """Warnings about unit and up axis; ValueError where the unit cannot be metres."""
-    if len(survey.sample) == 0:
-        return []
-    shape = shape_of(survey.sample, survey.num_valid)
-    if problem := impossible_unit(shape, survey.num_valid, options):
+    if problem := impossible_unit(shape, num_points, options):
         raise ValueError(f"{cloud.file}: {problem}")
     return [doubt for doubt in (doubtful_up(shape, options), doubtful_unit(shape, options)) if doubt]
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ffnet3d.segment.class_counts import count_classes
+from ffnet3d.segment.class_counts import area_cell, count_classes
 from ffnet3d.segment.labels import Labels
 from ffnet3d.segment.network import VoxelNetwork
 from ffnet3d.segment.recipe import Recipe
@@ -51,6 +51,7 @@ def summarize(
         points=scan.num_points,
         unlabelled=scan.num_points - sum(one.points for one in classes),
         extent_m=tuple(round(float(length), 3) for length in np.ptp(scan.bounds, axis=0)),
+        area_cell_m=round(area_cell(scan, recipe), 4),
         classes=classes,
         seconds={name: round(value, 3) for name, value in seconds.items()},
         peak_process_memory_bytes=peak_memory(),

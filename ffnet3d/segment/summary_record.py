@@ -20,9 +20,8 @@ class ClassSummary:
         name: its name.
         color: its colour in the output, #rrggbb.
         points: of the scan, that have it.
-        area_m2: estimate: voxels that hold such points, each for one face of a voxel. Exact for a clean wall
-            along the axes; a slanted one counts up to 1.7 times, noise adds to it, gaps between sparse points
-            take from it.
+        area_m2: estimate: cells of edge `area_cell_m` that hold such points, each for one of its faces. Good
+            for a clean wall along the axes; a slanted one counts up to 1.7 times, and so do noisy ones.
         confidence: mean probability of the class at these points; None without any.
     """
 
@@ -44,6 +43,7 @@ class Summary:
         points: of the scan.
         unlabelled: points without a label.
         extent_m: lengths along x, y and z (up), metres.
+        area_cell_m: edge of the cells that areas are counted in, metres.
         classes: all that the network knows, by label.
         seconds: wall time of each part of the work.
         peak_process_memory_bytes: the most that the process has held so far, scans before this one included;
@@ -61,6 +61,7 @@ class Summary:
     points: int
     unlabelled: int
     extent_m: tuple[float, ...]
+    area_cell_m: float
     classes: tuple[ClassSummary, ...]
     seconds: Mapping[str, float]
     peak_process_memory_bytes: int | None

@@ -49,6 +49,13 @@ def test_areas_are_in_metres_whatever_the_unit(tmp_path):
     assert summary.classes[0].area_m2 == pytest.approx(12.0, rel=0.03)
 
 
+def test_areas_of_sparse_points_are_counted_in_larger_cells(tmp_path):
+    coord = np.random.default_rng(0).random((3000, 3)) * [5, 4, 0] + [0, 0, 0.01]
+    summary = made(tmp_path, coord, np.zeros(3000))
+    assert 0.1 < summary.area_cell_m < 0.3
+    assert summary.classes[0].area_m2 == pytest.approx(20, rel=0.1)
+
+
 def test_points_left_out_are_unlabelled(tmp_path):
     coord = room(count=2000)
     coord[5] = np.nan
