@@ -12,7 +12,7 @@ from ffnet3d.data.check.official import official_splits, segment_classes, which_
 from ffnet3d.data.check.scene import SceneFacts, SceneTask, check_scene
 from ffnet3d.data.check.split import SplitCheck
 from ffnet3d.data.prepare.manifest import MANIFEST
-from ffnet3d.data.prepare.pool import Lost, run_each
+from ffnet3d.processes import Lost, run_each
 from ffnet3d.registry import require
 
 

@@ -18,7 +18,6 @@ from typing import Literal, TypeAlias
 from ffnet3d.data.prepare.job import Make, Options, SceneJob
 from ffnet3d.data.prepare.manifest import write_manifest
 from ffnet3d.data.prepare.places import claim
-from ffnet3d.data.prepare.pool import Lost, run_each
 from ffnet3d.data.prepare.record import (
     fingerprint,
     make_record,
@@ -27,6 +26,7 @@ from ffnet3d.data.prepare.record import (
     write_record,
 )
 from ffnet3d.data.scene import write_scene
+from ffnet3d.processes import Lost, run_each
 from ffnet3d.registry import require
 
 logger = logging.getLogger(__name__)
