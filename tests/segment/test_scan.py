@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from made_scans import room, write_scan
 
 from ffnet3d.segment.points import join
 from ffnet3d.segment.scan import open_scan
-from ffnet3d.segment.scan_options import ScanOptions
+from ffnet3d.segment.scan_options import TURNS, UNITS, ScanOptions
 
 BOTH = ("color", "normal")
 
@@ -175,3 +177,32 @@ def test_integer_coordinates(tmp_path):
     coord = np.round(room(count=2000) * 1000).astype(np.int32)
     points, _ = read(opened(write_scan(tmp_path / "a.ply", coord), unit="mm"))
     assert np.abs((points.coord - points.coord[0]) - (coord - coord[0]) / 1000).max() < 1e-5
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.integers(1, 400),
+    up=st.sampled_from(list(TURNS)),
+    unit=st.sampled_from(["m", "mm", "ft"]),
+    lost=st.floats(0, 0.5),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_chunks_of_any_size_give_the_same_points(tmp_path, seed, rows, up, unit, lost):
+    rng = np.random.default_rng(seed)
+    coord = rng.normal(0, 1 / UNITS[unit], (300, 3)) + rng.normal(0, 1e4, 3)
+    coord[rng.random(300) < lost] = np.nan
+    color, normal = rng.integers(0, 256, (300, 3)).astype(np.uint8), rng.normal(size=(300, 3))
+    file = write_scan(tmp_path / "a.ply", coord, color, normal)
+    scan = open_scan(file, ScanOptions(unit=unit, up=up), BOTH, rows)
+    points, numbers = read(scan, rows)
+    valid = np.isfinite(coord[:, 0])
+    assert (numbers == np.flatnonzero(valid)).all()
+    assert (points.color == color[valid]).all()
+    assert (scan.bounds == [points.coord.min(0), points.coord.max(0)]).all()
+    axis, sign = "xyz".index(up[-1]), -1 if up[0] == "-" else 1
+    height = sign * (coord[valid, axis] - scan.origin[axis]) * UNITS[unit]
+    assert np.abs(points.coord[:, 2] - height).max() < 1e-4
+    first = valid.argmax()
+    before = np.linalg.norm(coord[valid] - coord[first], axis=1) * UNITS[unit]
+    assert np.abs(np.linalg.norm(points.coord - points.coord[0], axis=1) - before).max() < 1e-4
+    assert np.allclose(np.linalg.norm(points.normal, axis=1), 1, atol=1e-6)
