@@ -135,6 +135,39 @@ def test_a_mesh_stays_a_mesh_with_format_ply(tmp_path):
     assert list(read_ply(tmp_path / "out" / "mesh.ply").elements) == ["vertex", "face"]
 
 
+@pytest.mark.parametrize("times", [1, 257])
+def test_las_files_with_colours_of_8_or_16_bits(tmp_path, times):
+    laspy = pytest.importorskip("laspy")
+    las = laspy.LasData(laspy.LasHeader(point_format=7, version="1.4"))
+    las.header.scales = np.full(3, 1e-4)
+    las.x, las.y, las.z = room(count=COUNT).T
+    las.red, las.green, las.blue = (colors() * times).T
+    las.write(tmp_path / "a.las")
+    after = written(tmp_path / "a.las", tmp_path, ".las", paint=True)
+    assert (triple(after, "red", "green", "blue") == wanted_colors(labels().label) * times).all()
+    assert (triple(after, "original_red", "original_green", "original_blue") == colors() * times).all()
+    assert (after["label"] == labels().label).all()
+
+
+@pytest.mark.parametrize("suffix", ["", ".npz", ".csv"])
+def test_other_formats_keep_theirs(tmp_path, suffix):
+    coord, color = room(count=COUNT).astype(np.float32), colors().astype(np.uint8)
+    file = tmp_path / f"scan{suffix}"
+    if suffix == ".csv":
+        table = np.column_stack([coord, color])
+        np.savetxt(file, table, header="x,y,z,red,green,blue", comments="", delimiter=",", fmt="%.6g")
+    elif suffix:
+        np.savez(file, coord=coord, color=color)
+    else:
+        file.mkdir()
+        np.save(file / "coord.npy", coord)
+        np.save(file / "color.npy", color)
+    before, after = joined(open_cloud(file)), written(file, tmp_path, suffix)
+    assert all((after[name] == values).all() for name, values in before.items())
+    assert (after["label"] == labels().label).all()
+    assert np.abs(after["confidence"] - labels().confidence).max() < 1e-6
+
+
 def test_labels_of_another_length_are_refused(tmp_path):
     scan = open_scan(write_scan(tmp_path / "a.ply", room(count=COUNT)), ScanOptions(), ())
     with pytest.raises(ValueError, match=r"a\.ply: 7 labels for 3000 points"):
