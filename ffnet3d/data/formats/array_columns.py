@@ -105,8 +105,10 @@ def guess_names(sample: np.ndarray) -> list[str]:
     x, y, z; then three that look like colours or normals, and once more; the seventh, as others, is column_7.
     """
     names = ["x", "y", "z"]
+    with np.errstate(all="ignore"):
+        sample = sample.astype(np.float64)
     while len(names) + 3 <= min(sample.shape[1], 9):
-        triple = sample[:, len(names) : len(names) + 3].astype(np.float64)
+        triple = sample[:, len(names) : len(names) + 3]
         if "nx" not in names and _is_normal(triple):
             names += ["nx", "ny", "nz"]
         elif "red" not in names and _is_color(triple):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ffnet3d.data.formats.cloud import Addition, Column, Rows
 
-BLOCK = 1 << 24  # bytes copied at a time
+BLOCK = 1 << 20  # bytes copied at a time
 
 
 def extended(record: np.dtype, added: Sequence[Column]) -> np.dtype:
@@ -48,7 +48,7 @@ def wanted(added: Addition, start: int, stop: int) -> Rows:
 def fit(values: np.ndarray, dtype: np.dtype, name: str, file: Path) -> np.ndarray:
     """The values in another type: floats rounded, integers exact; ValueError where they do not fit."""
     if dtype.kind == "f" and values.dtype.kind == "f":
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return values.astype(dtype)
     with np.errstate(invalid="ignore", over="ignore"):
         cast = values.astype(dtype)
