@@ -11,15 +11,27 @@ import sys
 
 import typer
 
-from ffnet3d.cli import data, experiments, machine, prepare, runs, submission, weights
+from ffnet3d.cli import data, experiments, machine, prepare, runs, segment, submission, view, weights
 from ffnet3d.cli.app import app
 
-__all__ = ["app", "data", "experiments", "machine", "main", "prepare", "runs", "submission", "weights"]
+__all__ = [
+    "app",
+    "data",
+    "experiments",
+    "machine",
+    "main",
+    "prepare",
+    "runs",
+    "segment",
+    "submission",
+    "view",
+    "weights",
+]
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 GO_ON = (
     "train with -r true goes on from the last checkpoint; "
-    "prepare, test, sixfold and train --seeds go on when called again"
+    "prepare, segment, test, sixfold and train --seeds go on when called again"
 )
 
 

@@ -10,14 +10,17 @@ from ffnet3d.segment.points import Points
 from ffnet3d.segment.recipe import Recipe
 from ffnet3d.voxels.voxelize import Voxels
 
-GREY = 127.5
-"""The colour of points that have none, 0-255."""
+ROOM_COLOR = (124, 112, 98)
+"""The colour of points that have none, 0-255: the mean of 18 scans of ScanNet.
+
+`docs/scans.md` compares it with others.
+"""
 
 
 def voxel_features(points: Points, voxels: Voxels, recipe: Recipe) -> NDArray[np.float32]:
     """The network's input [V, in_channels] for the voxels of some points, see `Recipe`.
 
-    Colours that the points lack are grey, normals are estimated.
+    Points without colours get `ROOM_COLOR`, normals that they lack are estimated.
     """
     parts = {"color": _colors, "normal": _normals, "coord": _coordinates}
     return np.concatenate([parts[name](points, voxels, recipe) for name in recipe.features], axis=1)
@@ -31,7 +34,7 @@ def voxel_means(values: NDArray[np.generic], voxels: Voxels) -> NDArray[np.float
 
 def _colors(points: Points, voxels: Voxels, recipe: Recipe) -> NDArray[np.float32]:
     if points.color is None:
-        color = np.full((len(voxels.counts), 3), GREY, dtype=np.float32)
+        color = np.tile(np.float32(ROOM_COLOR), (len(voxels.counts), 1))
     else:
         color = voxel_means(points.color, voxels)
     return color / np.float32(127.5) - 1 if recipe.symmetric_color else color / np.float32(255)

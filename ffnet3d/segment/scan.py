@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ffnet3d.data.formats.cloud import CHUNK, Cloud, Rows
 from ffnet3d.data.formats.open import open_cloud
 from ffnet3d.data.formats.roles import Roles, find_roles
-from ffnet3d.segment.features import GREY
+from ffnet3d.segment.features import ROOM_COLOR
 from ffnet3d.segment.points import Points
 from ffnet3d.segment.scan_colors import ColorRange
 from ffnet3d.segment.scan_findings import Findings, look_into
@@ -99,7 +99,7 @@ class Scan:
     def _points(self, coord: Floats, chunk: Rows) -> Points:
         color, normal = None, None
         if "color" in self.features and self.has_color and self.roles.color and self.colors:
-            color = self.colors.to_bytes(stack(chunk, self.roles.color, own_type=True), GREY)
+            color = self.colors.to_bytes(stack(chunk, self.roles.color, own_type=True), ROOM_COLOR)
         if "normal" in self.features and self.has_normal and self.roles.normal:
             normal = unit_vectors(self.options.turn(stack(chunk, self.roles.normal)))
         return Points(to_metres(coord, self.origin, self.options), color, normal)

@@ -28,7 +28,7 @@ class ColorRange:
     empty: bool
     note: str
 
-    def to_bytes(self, colors: NDArray[np.generic], filling: float) -> NDArray[np.float32]:
+    def to_bytes(self, colors: NDArray[np.generic], filling: tuple[int, int, int]) -> NDArray[np.float32]:
         """Colours [N, 3] of the file in 0-255, with `filling` for those that are not finite."""
         scaled = colors.astype(np.float64) * (BYTE / self.full)
         scaled[~np.isfinite(scaled).all(axis=1)] = filling

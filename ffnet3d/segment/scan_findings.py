@@ -17,8 +17,9 @@ from ffnet3d.segment.scan_survey import Survey
 FEW = 0.01  # share of normals that may be zero or broken
 
 NO_COLORS = (
-    "the network was trained with colours and the file has none: every point counts as grey. What differs by "
-    "colour more than by shape is labelled worse; a network trained without colours does not lose this"
+    "the network was trained with colours and the file has none: every point gets the mean colour of rooms. "
+    "What differs by colour more than by shape is labelled worse; a network trained without colours does not "
+    "lose this"
 )
 NO_NORMALS = (
     "normals: estimated from the points, since the file has none that can be used; this takes time, and is "
@@ -92,4 +93,8 @@ def _gaps(colors: ColorRange | None, survey: Survey) -> list[str]:
     if colors is None or colors.empty or survey.color is None:
         return [NO_COLORS]
     broken = survey.color.broken
-    return [f"{broken} points have colours that are not finite: they count as grey"] if broken else []
+    return (
+        [f"{broken} points have colours that are not finite: they get the mean colour of rooms"]
+        if broken
+        else []
+    )

@@ -60,7 +60,8 @@ class Segmenter:
 
         Args:
             coord: [N, 3] metres, z up; any origin.
-            color: [N, 3] in 0-255, integers or floats; None: grey for a network that wants colours.
+            color: [N, 3] in 0-255, integers or floats; None: the mean colour of rooms, for a network
+                that wants colours.
             normal: [N, 3] unit vectors; None: estimated for a network that wants them.
 
         Raises:
@@ -79,7 +80,8 @@ class Segmenter:
         """Class probabilities [V, C] of the distinct voxels, in z-order, and each point's row among them [N].
 
         cells: [N, 3] the voxel of each point, 0..65535. A voxel gets the mean of its points' features.
-        Colours that the network wants and the points lack are grey, normals are estimated from these points.
+        Points without colours get the mean colour of rooms, and missing normals are estimated from these
+        points, where the network wants them.
         """
         voxels = group_cells(cells)
         features = voxel_features(points, voxels, self.recipe)

@@ -44,6 +44,7 @@ class TorchNetwork:
         self.recipe = recipe
         self.strides = config.stride
         self.kernel_sizes = tuple(tuple(sorted(sizes)) for sizes in config.kernel_sizes())
+        self.depths = (config.enc_depths, config.dec_depths, max(config.enc_ks, config.dec_ks))
         self.condition = check_condition(condition, config.pdnorm_conditions if config.has_prompt else ())
         self.model = fuse(segmentor, DTYPES[dtype]).to(self.device)
         backend = resolve_backend("auto", self.device.type).name

@@ -39,7 +39,7 @@ def open_network(
     (grid_size, features, classes, symmetric_color) that the weights do not know, or not as wanted.
     Raises ValueError naming the file and what is wrong with it.
     """
-    weights = Path(weights)
+    weights = find_weights(weights)
     if runtime not in RUNTIMES:
         raise ValueError(f"unknown runtime {runtime!r}; known: {', '.join(RUNTIMES)}")
     is_onnx = weights.suffix.lower() == ONNX
@@ -62,12 +62,21 @@ def load_torch(weights: str | Path, **given: Any) -> tuple[nn.Module, Recipe]:
 
     `given`: as for `open_network`. Raises ValueError naming the file and what is wrong with it.
     """
+    weights = find_weights(weights)
+    return load_shared(weights, **given) if is_shared(weights) else load_run(weights, **given)
+
+
+def find_weights(weights: str | Path) -> Path:
+    """The path, where there is something; ValueError saying what weights are otherwise."""
     weights = Path(weights)
     if not weights.exists():
         raise ValueError(f"{weights} does not exist: give {KINDS}")
-    if weights.name == SAFETENSORS or (weights.is_dir() and (weights / SAFETENSORS).is_file()):
-        return load_shared(weights, **given)
-    return load_run(weights, **given)
+    return weights
+
+
+def is_shared(weights: Path) -> bool:
+    """Whether these are shared weights, by their file or folder."""
+    return weights.name == SAFETENSORS or (weights / SAFETENSORS).is_file()
 
 
 def load_shared(weights: Path, **given: Any) -> tuple[nn.Module, Recipe]:
@@ -110,3 +119,14 @@ def find_run(weights: Path) -> tuple[Path, Path]:
             "trained with there"
         )
     return weights, configs[0]
+
+
+def weight_files(weights: str | Path) -> list[Path]:
+    """The files that make up the network in `weights`: what a result depends on. ValueError as above."""
+    weights = find_weights(weights)
+    if weights.suffix.lower() == ONNX:
+        return [weights]
+    if is_shared(weights):
+        folder = weights if weights.is_dir() else weights.parent
+        return [folder / SAFETENSORS, folder / "config.json"]
+    return list(find_run(weights))

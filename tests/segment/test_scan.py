@@ -4,6 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_scans import room, write_scan
 
+from ffnet3d.segment.features import ROOM_COLOR
 from ffnet3d.segment.points import join
 from ffnet3d.segment.scan import open_scan
 from ffnet3d.segment.scan_options import TURNS, UNITS, ScanOptions
@@ -117,16 +118,16 @@ def test_no_colours_is_a_warning_where_they_are_wanted(tmp_path, stored):
     file = write_scan(tmp_path / "a.ply", room(count=2000), stored)
     scan = opened(file)
     assert not scan.has_color
-    assert "every point counts as grey" in "\n".join(scan.warnings)
+    assert "every point gets the mean colour of rooms" in "\n".join(scan.warnings)
     assert read(scan)[0].color is None
     assert not opened(file, ("normal",)).warnings
 
 
-def test_single_colours_that_are_not_finite_are_grey(tmp_path):
+def test_single_colours_that_are_not_finite_get_the_mean_of_rooms(tmp_path):
     stored = colors().astype(np.float32)
     stored[7, 1] = np.nan
     scan = opened(write_scan(tmp_path / "a.ply", room(count=2000), stored))
-    assert read(scan)[0].color[7].tolist() == [127.5] * 3
+    assert read(scan)[0].color[7].tolist() == list(ROOM_COLOR)
     assert "1 points have colours that are not finite" in "\n".join(scan.warnings)
 
 

@@ -12,6 +12,7 @@ from small_weights import save_weights
 import ffnet3d
 from ffnet3d import Segmenter
 from ffnet3d.data.normals import estimate_normals
+from ffnet3d.segment.features import ROOM_COLOR
 
 pytest.importorskip("safetensors", reason="safetensors is needed: pip install 'ffnet3d[train]'")
 
@@ -61,7 +62,8 @@ def test_what_points_lack_is_filled(weights: Path) -> None:
     coord, color, _ = some_points()
     segmenter = Segmenter(weights)
     near = coord - coord.min(0)
-    _, expected = segmenter.predict(coord, np.full_like(color, 127.5, dtype=float), estimate_normals(near))
+    mean = np.broadcast_to(ROOM_COLOR, color.shape)
+    _, expected = segmenter.predict(coord, mean, estimate_normals(near))
     _, found = segmenter.predict(coord)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 

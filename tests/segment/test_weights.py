@@ -112,6 +112,7 @@ class _Touch:
 
 def test_runtimes_and_conditions(tmp_path: Path) -> None:
     folder = save_weights(tmp_path / "shared")
+    (tmp_path / "model.onnx").write_bytes(b"")
     with pytest.raises(ValueError, match="unknown runtime 'tensorrt'; known: auto, torch, onnx"):
         open_network(folder, runtime="tensorrt")
     with pytest.raises(ValueError, match=r"is no \.onnx file: make one with ffnet3d export"):

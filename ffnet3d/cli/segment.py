@@ -1,0 +1,151 @@
+"""Scans in, labels out: `segment`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ffnet3d.cli.app import app
+
+if TYPE_CHECKING:
+    from ffnet3d.segment.queue import QueueResult
+    from ffnet3d.segment.run import SegmentOptions
+
+EXAMPLES = """Examples:
+
+  ffnet3d segment room.ply -w exp/scannet/first -o out          (out/room.ply, out/room.json)\n
+  ffnet3d segment room.ply -w exp/scannet/first -o out --paint  (to look at in any viewer)\n
+  ffnet3d view out/room.ply\n
+  ffnet3d segment scan.las --unit mm --up y -w weights -o out   (weights: a folder with model.safetensors)\n
+  ffnet3d segment scans/ -w model.onnx -o out --workers 2       (a folder; goes on when called again)\n
+  ffnet3d segment building.e57 -w weights -o out --format ply   (any size: in tiles, docs/buildings.md)\n
+  ffnet3d segment scans/ -w weights -o out --ray local          (on Ray, docs/queue.md)
+"""
+WEIGHTS_HELP = (
+    "A run's folder, a .pth of its model/ folder, model.safetensors or its folder, or an .onnx file."
+)
+FAILED = 1  # exit status where some scans could not be segmented
+
+Scans = Annotated[list[Path], typer.Argument(help="Point files, scene folders, or folders of such.")]
+Weights = Annotated[Path, typer.Option("-w", "--weights", help=WEIGHTS_HELP)]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the answers, or the file for one scan's.")]
+Format = Annotated[str | None, typer.Option(help="ply: write PLY, whatever came in.")]
+Paint = Annotated[bool, typer.Option("--paint", help="Colour by class; own colours become original_*.")]
+Unit = Annotated[str | None, typer.Option(help="Of the coordinates: m (default), cm, mm, ft, in.")]
+Up = Annotated[str, typer.Option(help="The axis that points up: x, y, z, -x, -y, -z.")]
+Columns = Annotated[str | None, typer.Option(help="Names, for a file that has none: x,y,z,red,green,blue.")]
+ColorRange = Annotated[float | None, typer.Option(help="The value of full colour: 1, 255 or 65535.")]
+Runtime = Annotated[str, typer.Option(help="auto, torch, or onnx (ONNX Runtime).")]
+Device = Annotated[str | None, typer.Option(help="Of PyTorch: cpu, cuda (default: a GPU if there is one).")]
+Dtype = Annotated[str, typer.Option(help="Of PyTorch: float32 or bfloat16.")]
+GridSize = Annotated[float | None, typer.Option(help="Voxel edge in metres, if the weights do not say.")]
+Features = Annotated[str | None, typer.Option(help="color,normal, if the weights do not say.")]
+Classes = Annotated[str | None, typer.Option(help="wall,floor,..., if the weights do not say.")]
+Condition = Annotated[str | None, typer.Option(help="For norms by data set: whose to take.")]
+Tile = Annotated[
+    float | None, typer.Option(help="Edge of a large scan's tiles, metres (default: by density).")
+]
+Halo = Annotated[float | None, typer.Option(help="What the network sees around a tile, metres.")]
+Scratch = Annotated[Path | None, typer.Option(help="Folder for what large scans put aside.")]
+Workers = Annotated[
+    int | None, typer.Option(help="Processes, which share the cores (default: 1; on Ray, one a machine).")
+]
+OnRay = Annotated[
+    str | None, typer.Option("--ray", metavar="local|ADDRESS", help="Run on Ray: these cores, or a cluster.")
+]
+
+
+@app.command("segment", epilog=EXAMPLES)
+def segment_command(
+    scans: Scans,
+    weights: Weights,
+    out: Out = Path("segmented"),
+    format: Format = None,
+    paint: Paint = False,
+    unit: Unit = None,
+    up: Up = "z",
+    columns: Columns = None,
+    color_range: ColorRange = None,
+    runtime: Runtime = "auto",
+    device: Device = None,
+    dtype: Dtype = "float32",
+    grid_size: GridSize = None,
+    features: Features = None,
+    classes: Classes = None,
+    condition: Condition = None,
+    tile: Tile = None,
+    halo: Halo = None,
+    scratch: Scratch = None,
+    workers: Workers = None,
+    ray: OnRay = None,
+) -> None:
+    """Label every point of scans: PLY, PCD, LAS, LAZ, E57, NPY, NPZ, XYZ, TXT, CSV, PTS, or scene folders.
+
+    An answer is the scan again, in its own format and order, with label, confidence and class colour, and a
+    JSON summary beside it. What is done already is kept; a bad scan stops no other.
+    """
+    from ffnet3d.engine.logs import setup_logging
+    from ffnet3d.segment.run import SegmentOptions
+    from ffnet3d.segment.scan_options import ScanOptions
+    from ffnet3d.segment.tiles import TileOptions
+
+    setup_logging(None)
+    network = {
+        "runtime": runtime,
+        "device": device,
+        "dtype": dtype,
+        "condition": condition,
+        "grid_size": grid_size,
+        "features": split_names(features),
+        "classes": split_names(classes),
+    }
+    options = SegmentOptions(
+        weights.absolute(),
+        {name: value for name, value in network.items() if value is not None},
+        ScanOptions(unit=unit, up=up, columns=split_names(columns), color_range=color_range),
+        TileOptions(tile=tile, halo=halo),
+        format,
+        paint,
+        None if scratch is None else scratch.absolute(),
+    )
+    if run_jobs(scans, out, options, workers, ray).failed:
+        raise typer.Exit(FAILED)
+
+
+def run_jobs(
+    scans: list[Path], out: Path, options: SegmentOptions, workers: int | None, ray: str | None
+) -> QueueResult:
+    """Segment all scans, and say what a single one holds."""
+    from ffnet3d.segment.job import find_jobs
+    from ffnet3d.segment.run import start
+    from ffnet3d.segment.summary_record import read_summary
+    from ffnet3d.segment.summary_text import describe
+
+    jobs = find_jobs(scans, out, options.format)
+    alone = len(jobs) == 1
+    begin = partial(start, options, show_progress=alone and ray is None)
+    folder = out if jobs[0].out != out else out.parent
+    if ray is None:
+        from ffnet3d.segment.queue import run_queue
+
+        result = run_queue(jobs, begin, options.key(), folder, workers or 1)
+    else:
+        from ffnet3d.segment.ray_queue import run_on_ray
+
+        address = None if ray == "local" else ray
+        gpus = 1.0 if str(options.network.get("device")).startswith("cuda") else 0.0
+        result = run_on_ray(jobs, begin, options.key(), folder, address=address, workers=workers, gpus=gpus)
+    if alone and not result.failed:
+        summary = read_summary(jobs[0].summary)
+        typer.echo(describe(replace(summary, output=str(jobs[0].out))))
+        typer.echo(f"To look at it: ffnet3d view {jobs[0].out}")
+    return result
+
+
+def split_names(text: str | None) -> tuple[str, ...] | None:
+    """Names between commas."""
+    return None if text is None else tuple(name.strip() for name in text.split(","))
