@@ -18,7 +18,7 @@ from ply_files import Part, ply_bytes
 from ffnet3d.data.formats import Addition, Cloud, Column, NpyCloud, NpzCloud, PlyCloud, open_cloud, read_ply
 
 CASES = 250  # of each kind
-CONSTANT = 2 << 20  # bytes of memory that a reader may take for any file
+CONSTANT = 4 << 20  # bytes of memory that a reader may take for any file
 FACTOR = 16  # and for each byte of the file
 
 RNG = np.random.default_rng(0)
