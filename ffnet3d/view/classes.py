@@ -98,5 +98,6 @@ def _numbered(names: Iterable[str], source: str = "") -> Naming:
 def _class_of(entry: dict[str, Any]) -> ShownClass:
     """A class of the summary; ValueError, KeyError or TypeError where it is none."""
     label = int(entry["label"])
-    red, green, blue = (int(value) for value in entry["color"])
+    color = entry["color"]
+    red, green, blue = bytes.fromhex(color.removeprefix("#")) if isinstance(color, str) else map(int, color)
     return ShownClass(label, str(entry["name"]), (red, green, blue))

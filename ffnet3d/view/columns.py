@@ -2,42 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-PREDICTED = ("predicted_label", "predicted_confidence")
-PLAIN = ("label", "confidence")
+LABEL = ("predicted_label", "label")
+CONFIDENCE = ("predicted_confidence", "confidence")
 TRUTH = ("segment", "segment20", "segment200")
+LABEL_COLORS = (
+    ("predicted_red", "predicted_green", "predicted_blue"),
+    ("label_red", "label_green", "label_blue"),
+)
+INPUT_COLORS = ("original_red", "original_green", "original_blue")
+"""Names that `ffnet3d segment` and scene folders give, compared without case; the first there counts."""
 
 
 @dataclass(frozen=True)
 class LabelColumns:
-    """Names of the columns of labels, of their confidence, and of the truth; None where there is none."""
+    """Columns of labels, their confidence and colours, the truth, and the colours of a painted scan.
 
-    label: str | None
-    confidence: str | None
-    truth: str | None
+    None where there is none; a scan that is not painted has its colours where every file has them.
+    """
+
+    label: str | None = None
+    confidence: str | None = None
+    truth: str | None = None
+    label_colors: tuple[str, ...] | None = None
+    input_colors: tuple[str, ...] | None = None
 
 
-def find_labels(names: Collection[str], num_classes: int | None = None) -> LabelColumns:
-    """What the columns `names` of a file mean, as `ffnet3d segment` and scene folders name them.
+def find_labels(names: Iterable[str], num_classes: int | None = None) -> LabelColumns:
+    """What the columns `names` of a file mean.
 
     Where `predicted_label` stands, `label` was there before and is the truth. Of several truths that of
     `num_classes` classes is taken, else the first.
     """
-    label, confidence = PREDICTED if PREDICTED[0] in names else PLAIN
-    truths = [name for name in TRUTH if name in names]
-    if label == PREDICTED[0] and PLAIN[0] in names:
-        truths.insert(0, PLAIN[0])
-    if (own := f"segment{num_classes}") in truths:
-        truths = [own]
+    spelt = {name.lower(): name for name in names}
+    label = _first(spelt, LABEL)
+    truths = TRUTH if label != spelt.get(LABEL[0]) else (LABEL[1], *TRUTH)
+    own = f"segment{num_classes}"
     return LabelColumns(
-        label=label if label in names else None,
-        confidence=confidence if label in names and confidence in names else None,
-        truth=truths[0] if truths else None,
+        label=label,
+        confidence=_first(spelt, CONFIDENCE) if label else None,
+        truth=spelt.get(own) if own in TRUTH and own in spelt else _first(spelt, truths),
+        label_colors=next((_all(spelt, colors) for colors in LABEL_COLORS if _all(spelt, colors)), None),
+        input_colors=_all(spelt, INPUT_COLORS),
     )
+
+
+def _first(spelt: Mapping[str, str], names: Iterable[str]) -> str | None:
+    return next((spelt[name] for name in names if name in spelt), None)
+
+
+def _all(spelt: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, ...] | None:
+    return tuple(spelt[name] for name in names) if spelt.keys() >= set(names) else None
 
 
 def as_labels(values: np.ndarray, what: str) -> np.ndarray:

@@ -107,8 +107,8 @@ class Points {
   draw(count, camera, look) {
     const gl = this.gl;
     const [width, height] = [gl.drawingBufferWidth, gl.drawingBufferHeight];
-    const thinned = Math.min(Math.sqrt(this.scan.shown / count), 2.5);
-    const size = 1.5 * this.scan.spacing * look.size * thinned * camera.scale();
+    const thinned = Math.min(Math.sqrt(this.scan.shown / count), 4);
+    const size = 2 * this.scan.spacing * look.size * thinned * camera.scale();
     if (look.shading) this.shading.begin(width, height);
     gl.useProgram(this.program);
     gl.bindVertexArray(this.attributes);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +27,6 @@ from ffnet3d.view.sample import even_sample, take
 from ffnet3d.view.truth import read_truth
 
 POINTS = 1_000_000
-LABEL_COLORS = ("label_red", "label_green", "label_blue")
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,15 @@ def read_shown(
 def _wanted(cloud: Cloud, columns: LabelColumns) -> list[str]:
     """Names of all columns to read."""
     roles = find_roles(cloud.columns, cloud.file)
-    own = (columns.label, columns.confidence, columns.truth)
-    colors = LABEL_COLORS if columns.label and set(LABEL_COLORS) <= set(cloud.names) else ()
-    return [*roles.coord, *(roles.color or ()), *(name for name in own if name), *colors]
+    own = [name for name in (columns.label, columns.confidence, columns.truth) if name]
+    colors = (*(columns.input_colors or roles.color or ()), *(columns.label_colors or ()))
+    return list(dict.fromkeys((*roles.coord, *own, *colors)))
 
 
 def _shown(cloud: Cloud, columns: LabelColumns, rows: Rows, naming: Naming | None) -> Shown:
     """The sample's columns as the page needs them; points without coordinates are left out."""
     roles = find_roles(cloud.columns, cloud.file)
-    coord = np.stack([rows[name] for name in roles.coord], axis=1).astype(np.float64)
+    coord = _stacked(rows, roles.coord).astype(np.float64)
     kept = np.isfinite(coord).all(1)
     if not kept.any():
         raise ValueError(f"{cloud.file}: none of its points has coordinates")
@@ -113,16 +113,17 @@ def _shown(cloud: Cloud, columns: LabelColumns, rows: Rows, naming: Naming | Non
     present = [np.unique(values[values >= 0]) for values in (label, truth) if values is not None]
     labels = np.unique(np.concatenate(present)) if present else np.empty(0, np.int32)
     naming = naming or guessed_naming(labels, columns.truth)
-    has_confidence = label is not None and columns.confidence
+    colors = columns.input_colors or roles.color
+    confidence = columns.confidence if label is not None else None
     return Shown(
         name=cloud.file.resolve().name,
         total=cloud.num_points,
         coord=coord[kept],
-        color=as_colors(np.stack([rows[name] for name in roles.color], axis=1)) if roles.color else None,
+        color=as_colors(_stacked(rows, colors)) if colors else None,
         label=label,
-        confidence=as_shares(rows[columns.confidence]) if has_confidence and columns.confidence else None,
+        confidence=as_shares(rows[confidence]) if confidence else None,
         truth=truth,
-        classes=shown_classes(labels.tolist(), naming, _own_colors(rows, label)),
+        classes=shown_classes(labels.tolist(), naming, _own_colors(rows, label, columns)),
         notes=(*notes, *([naming.source] if naming.source else [])),
     )
 
@@ -141,10 +142,14 @@ def _labels(rows: Rows, name: str | None, file: Path, notes: list[str]) -> np.nd
     return labels
 
 
-def _own_colors(rows: Rows, label: np.ndarray | None) -> dict[int, RGB]:
+def _own_colors(rows: Rows, label: np.ndarray | None, columns: LabelColumns) -> dict[int, RGB]:
     """The colour that the file gives to each label."""
-    if label is None or not set(LABEL_COLORS) <= rows.keys():
+    if label is None or columns.label_colors is None:
         return {}
     labels, first = np.unique(label, return_index=True)
-    colors = as_colors(np.stack([rows[name][first] for name in LABEL_COLORS], axis=1))
+    colors = as_colors(_stacked(rows, columns.label_colors)[first])
     return {int(one): (int(r), int(g), int(b)) for one, (r, g, b) in zip(labels, colors, strict=True)}
+
+
+def _stacked(rows: Rows, names: Sequence[str]) -> np.ndarray:
+    return np.stack([rows[name] for name in names], axis=1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ffnet3d.data.formats.cloud import Cloud
 from ffnet3d.data.formats.open import open_cloud
-from ffnet3d.view.columns import PLAIN, find_labels
+from ffnet3d.view.columns import find_labels
 from ffnet3d.view.sample import take
 
 
@@ -28,7 +28,7 @@ def read_truth(given: str, cloud: Cloud, index: np.ndarray, num_classes: int | N
     other = open_cloud(file)
     _check_length(file, other.num_points, cloud)
     found = find_labels(other.names, num_classes)
-    name = found.truth or (PLAIN[0] if PLAIN[0] in other.names else None)
+    name = found.truth or found.label
     if name is None:
         raise ValueError(f"--truth {given}: no column segment, segment20, segment200 or label in it")
     return take(other, [name], index)[name]

@@ -2,6 +2,7 @@
 
 const REST = 180; // milliseconds without a move, after which all points are drawn
 const [FAST, SLOW] = [22, 40]; // milliseconds a frame: below, more points are drawn; above, fewer
+const BAD = 100; // milliseconds a frame, above which the fewest points move without shading
 const [FIRST, FEWEST] = [300000, 20000]; // points of a moving picture
 
 class Viewer {
@@ -11,6 +12,7 @@ class Viewer {
     this.points = new Points(gl, scan);
     this.camera = new Camera(scan.box, scan.extent, this.resize());
     this.budget = Math.min(scan.shown, FIRST);
+    this.plain = false;
     this.lastFrame = 0;
     this.lastMove = -Infinity;
     this.waiting = false;
@@ -54,19 +56,21 @@ class Viewer {
     const moving = performance.now() - this.lastMove < REST;
     if (moving && this.lastFrame) this.adapt(now - this.lastFrame);
     this.lastFrame = moving ? now : 0;
-    this.draw(moving ? this.budget : this.scan.shown);
+    if (moving) this.draw(this.budget, this.panel.look.shading && !this.plain);
+    else this.draw(this.scan.shown, this.panel.look.shading);
     if (moving) this.request();
   }
 
   adapt(milliseconds) {
     this.canvas.dataset.frame = milliseconds.toFixed(1);
+    if (milliseconds > BAD && this.budget === FEWEST) this.plain = true;
     const factor = milliseconds > SLOW ? 0.7 : milliseconds < FAST ? 1.15 : 1;
     this.budget = Math.round(clamp(this.budget * factor, Math.min(FEWEST, this.scan.shown), this.scan.shown));
   }
 
-  draw(count) {
+  draw(count, shading) {
     this.camera.size = this.resize();
-    this.points.draw(count, this.camera, { ...this.panel.look, ratio: window.devicePixelRatio || 1 });
+    this.points.draw(count, this.camera, { ...this.panel.look, shading, ratio: window.devicePixelRatio || 1 });
     this.canvas.dataset.drawn = count;
   }
 
@@ -90,7 +94,7 @@ class Viewer {
 
   // The picture must be read in the same turn in which it is drawn: the browser clears it afterwards.
   save() {
-    this.draw(this.scan.shown);
+    this.draw(this.scan.shown, this.panel.look.shading);
     this.canvas.toBlob((blob) => {
       const link = document.createElement("a");
       link.href = URL.createObjectURL(blob);

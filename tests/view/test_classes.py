@@ -20,9 +20,10 @@ def test_names_by_data_set_or_one_by_one():
         given_naming("scanet")
 
 
+@pytest.mark.parametrize("color", ["#010203", [1, 2, 3]])
 @pytest.mark.parametrize("name", ["room.json", "room.ply.json"])
-def test_the_summary_beside_the_file(tmp_path: Path, name):
-    classes = [{"label": 4, "name": "lamp", "color": [1, 2, 3]}]
+def test_the_summary_beside_the_file(tmp_path: Path, name, color):
+    classes = [{"label": 4, "name": "lamp", "color": color}]
     (tmp_path / name).write_text(json.dumps({"classes": classes}))
     naming = summary_naming(tmp_path / "room.ply")
     assert naming is not None
@@ -32,7 +33,17 @@ def test_the_summary_beside_the_file(tmp_path: Path, name):
     assert other.name == "class 9"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"classes": 3}', '{"classes": [{"name": "a"}]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"classes": 3}',
+        '{"classes": [{"name": "a"}]}',
+        '{"classes": [{"label": 1, "name": "a", "color": "red"}]}',
+    ],
+)
 def test_another_json_beside_the_file_is_none_of_ours(tmp_path: Path, text):
     (tmp_path / "room.json").write_text(text)
     assert summary_naming(tmp_path / "room.ply") is None

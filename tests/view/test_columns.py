@@ -11,19 +11,28 @@ from ffnet3d.view.columns import LabelColumns, as_colors, as_labels, as_shares, 
 @pytest.mark.parametrize(
     ("names", "found"),
     [
-        (("x", "label", "confidence"), LabelColumns("label", "confidence", None)),
+        (("x", "label", "confidence"), LabelColumns("label", "confidence")),
         (("label", "segment"), LabelColumns("label", None, "segment")),
         (("confidence", "segment20"), LabelColumns(None, None, "segment20")),
+        (("Label", "predicted_label", "confidence"), LabelColumns("predicted_label", "confidence", "Label")),
         (
-            ("label", "predicted_label", "predicted_confidence"),
-            LabelColumns("predicted_label", "predicted_confidence", "label"),
+            ("confidence", "label", "predicted_confidence"),
+            LabelColumns("label", "predicted_confidence"),
         ),
         (("segment20", "segment200"), LabelColumns(None, None, "segment20")),
-        (("x", "y"), LabelColumns(None, None, None)),
+        (("x", "y"), LabelColumns()),
     ],
 )
 def test_columns_by_name(names, found):
     assert find_labels(names) == found
+
+
+def test_colours_of_labels_and_of_a_painted_scan():
+    names = ("red", "green", "blue", "label_red", "label_green", "label_blue")
+    assert find_labels(names).label_colors == names[3:]
+    painted = ("label", "red", "green", "blue", "original_red", "original_green", "original_blue")
+    assert find_labels(painted).input_colors == painted[4:]
+    assert find_labels(painted).label_colors is None
 
 
 def test_the_truth_of_as_many_classes_is_taken():

@@ -107,6 +107,16 @@ def test_points_without_coordinates_are_left_out(tmp_path: Path):
         read_shown(tmp_path / "room.ply")
 
 
+def test_a_painted_scan_keeps_its_own_colours(tmp_path: Path):
+    columns = room(300)
+    for color in ("red", "green", "blue"):
+        columns[f"original_{color}"] = columns[color]
+        columns[color] = np.full(300, 77, np.uint8)
+    write_ply(tmp_path / "room.ply", columns)
+    shown = read_shown(tmp_path / "room.ply", classes=NAMES)
+    np.testing.assert_array_equal(shown.color[:, 2], columns["original_blue"][by_place(shown, columns)])
+
+
 def test_another_axis_points_up(tmp_path: Path):
     columns = room(300)
     y, z = columns["y"].copy(), columns["z"].copy()
