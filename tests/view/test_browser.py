@@ -61,7 +61,7 @@ def count(picture: np.ndarray, color: tuple[int, ...]) -> int:
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Opened]]:
     """Opens a page file; at the end of the test there must have been no complaint, and no other request."""
-    context = browser.new_context(viewport={"width": 900, "height": 600}, accept_downloads=True)
+    context = browser.new_context(viewport={"width": 780, "height": 480}, accept_downloads=True)
     all_opened = []
 
     def open_page(file: Path, shading: bool = False) -> Opened:
@@ -254,7 +254,7 @@ def test_a_million_points(opened, tmp_path: Path):
     large.page.mouse.move(200, 300)
     large.page.mouse.down()
     drawn = []
-    for step in range(12):
+    for step in range(6):
         large.page.mouse.move(200 + 5 * step, 300)
         drawn.append(int(large.page.locator("canvas").get_attribute("data-drawn")))
     large.page.mouse.up()
