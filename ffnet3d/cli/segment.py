@@ -28,7 +28,7 @@ EXAMPLES = """Examples:
 WEIGHTS_HELP = (
     "A run's folder, a .pth of its model/ folder, model.safetensors or its folder, or an .onnx file."
 )
-FAILED = 1  # exit status where some scans could not be segmented
+FAILED = 2  # exit status where some scans could not be segmented
 
 Scans = Annotated[list[Path], typer.Argument(help="Point files, scene folders, or folders of such.")]
 Weights = Annotated[Path, typer.Option("-w", "--weights", help=WEIGHTS_HELP)]

@@ -123,7 +123,7 @@ def test_a_folder_of_scans_and_a_bad_one(weights: Path, tmp_path: Path) -> None:
         write_ply(scans / name, room(seed=seed))
     (scans / "bad.ply").write_text("ply\nformat ascii 1.0\nelement vertex 10\n")
     result = segment(scans, "-w", weights, "-o", tmp_path / "out")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert {path.name for path in (tmp_path / "out").rglob("*.ply")} == {"a.ply", "b.ply"}
     assert "bad.ply" in (tmp_path / "out" / "failed.json").read_text()
     before = (tmp_path / "out" / "a.ply").stat().st_mtime_ns
