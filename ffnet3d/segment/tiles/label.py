@@ -85,9 +85,11 @@ def label_scan(
 
 
 def reach_of(network: Any) -> int | None:
-    """`theoretical_reach` of a network that tells its depths, else None."""
+    """`theoretical_reach` of a network that has `depths` (of encoder and decoder, finest first), else None."""
     depths = getattr(network, "depths", None)
-    return None if depths is None else theoretical_reach(network.strides, *depths)
+    if depths is None:
+        return None
+    return theoretical_reach(network.strides, *depths, kernel_size=max(network.kernel_sizes[-1]))
 
 
 def _fits_grid(scan: PointSource, predictor: Predictor) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffnet3d.data.normals import GRID_SIZE as NORMALS_GRID
-from ffnet3d.segment.tiles.options import BRICK_CELLS, DEFAULT_HALO_CELLS, TileOptions
+from ffnet3d.segment.tiles.options import BRICK_CELLS, DEFAULT_HALO_CELLS, REACH_SHARE, TileOptions
 
 AXIS_BITS = 21
 """Bits of a brick's place on each axis within its key."""
@@ -102,7 +102,7 @@ def _halo_cells(options: TileOptions, edge: float, cell: int, reach: int | None)
     """Whole cells, since half a cell pools other voxels than the whole scan does."""
     if options.halo is not None:
         return math.ceil(options.halo / edge - 1e-6)
-    return DEFAULT_HALO_CELLS if reach is None else min(DEFAULT_HALO_CELLS, -(-reach // cell))
+    return DEFAULT_HALO_CELLS if reach is None else math.ceil(REACH_SHARE * reach / cell)
 
 
 def _check_extent(bounds: NDArray[np.float64], brick: float) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+REACH_SHARE = 0.2
+"""Of a network's reach, what a halo is by default: the rest counts for few labels, see docs/buildings.md."""
 DEFAULT_HALO_CELLS = 4
+"""The same where the reach is not known, in the network's coarsest cells."""
 BRICK_CELLS = 4
 """Edge of a brick in the network's coarsest cells, or a divisor of it, to fit tiles of a given edge."""
 
@@ -16,8 +19,8 @@ class TileOptions:
 
     Args:
         tile: edge of cubic tiles; None: boxes that fill the budget, small where the scan is dense.
-        halo: width of the surroundings that a tile is predicted with; None: DEFAULT_HALO_CELLS of the
-            network's coarsest cells, or the reach of the network where that is less.
+        halo: width of the surroundings that a tile is predicted with; None: a fifth of
+            the network's reach, whole cells of its coarsest level, or four of them where that is unknown.
         blend: how far from its border a tile still has a say on its neighbour; None: a quarter of the halo;
             0: none.
         voxels: most that the network gets at once. Memory grows with it.

@@ -16,6 +16,7 @@ from ffnet3d.data.normals import estimate_normals
 from ffnet3d.segment.points import Points
 from ffnet3d.segment.tiles import TileOptions, label_scan, theoretical_reach
 from ffnet3d.segment.tiles.label import reach_of
+from ffnet3d.segment.tiles.layout import make_layout
 from ffnet3d.segment.tiles.spill import BUFFER
 
 WHOLE = TileOptions(whole_up_to=10**9)
@@ -110,7 +111,9 @@ class TestReach:
         assert any(changed[REACH // 4 :])
 
     def test_a_network_that_tells_its_depths(self):
-        network = SimpleNamespace(strides=(2, 2), depths=((1, 1, 1), (1, 1)))
+        network = SimpleNamespace(
+            strides=(2, 2), depths=((1, 1, 1), (1, 1)), kernel_sizes=((3, 5), (3,), (3,))
+        )
         assert reach_of(network) == REACH
         assert reach_of(SimpleNamespace(strides=(2, 2))) is None
 
@@ -261,3 +264,15 @@ def test_a_real_room(tmp_path: Path):
     whole = label_scan(scan, segmenter, WHOLE, tmp_path)
     labels = label_scan(scan, segmenter, tiled(tile=0.96, halo=REACH * 0.04 + 0.16, blend=0.16), tmp_path)
     assert (labels.label == whole.label).mean() > 0.9999
+
+
+class TestHalo:
+    @pytest.mark.parametrize(
+        ("reach", "halo", "cells"),
+        [(None, None, 4), (144, None, 2), (384, None, 5), (144, 1.3, 2), (144, 0, 0)],
+    )
+    def test_its_width(self, reach: int | None, halo: float | None, cells: int):
+        bounds = np.array([[0.0, 0, 0], [9, 9, 3]])
+        layout = make_layout(bounds, 0.08, 16, TileOptions(halo=halo), reach)
+        assert layout.halo == 16 * cells
+        assert layout.blend == layout.halo // 4
