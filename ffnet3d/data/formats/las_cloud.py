@@ -12,12 +12,14 @@ import numpy as np
 from ffnet3d.atomic import write_atomic
 from ffnet3d.data.formats.additions import split_columns, stored_dtype
 from ffnet3d.data.formats.cloud import CHUNK, Addition, Cloud, Column, Rows
+from ffnet3d.data.formats.faults import faults
 from ffnet3d.data.formats.las_header import check_header
 from ffnet3d.data.formats.records import fit, wanted
 from ffnet3d.registry import require
 
 COORD = ("x", "y", "z")
 MAX_NAME = 32  # bytes
+UNREADABLE = "laspy cannot read it; perhaps a copy was damaged"
 
 
 class LasCloud(Cloud):
@@ -34,7 +36,7 @@ class LasCloud(Cloud):
         self.laspy = require("laspy", "io")
         check_header(file)
         self.file = file
-        with self._reader() as reader, faults(file):
+        with self._reader() as reader, faults(file, UNREADABLE):
             self.compressed = bool(reader.header.are_points_compressed)
             empty = self.laspy.ScaleAwarePointRecord.zeros(0, header=reader.header)
             columns = [Column(name, values.dtype) for name, values in self._columns(empty).items()]
@@ -78,7 +80,7 @@ class LasCloud(Cloud):
     def _reader(self, read_evlrs: bool = False) -> Iterator[Any]:
         """laspy's reader, single-threaded: the parallel one takes memory for what a damaged file says."""
         with self.file.open("rb") as stream:
-            with faults(self.file):
+            with faults(self.file, UNREADABLE):
                 reader = self.laspy.LasReader(
                     stream, closefd=False, laz_backend=self.laspy.LazBackend.Lazrs, read_evlrs=read_evlrs
                 )
@@ -88,7 +90,7 @@ class LasCloud(Cloud):
         """The points in laspy's records; ValueError where they are fewer than the header says."""
         left = int(reader.header.point_count)
         while left:
-            with faults(self.file):
+            with faults(self.file, UNREADABLE):
                 points = reader.read_points(min(rows, left))
             if len(points) != min(rows, left):
                 raise ValueError(f"{self.file}: the file ends {left - len(points)} points too early")
@@ -143,17 +145,3 @@ def _parts(name: str, values: np.ndarray) -> Rows:
 
 def _without_copc(records: Any) -> list[Any]:
     return [record for record in records if record.user_id != "copc"]
-
-
-@contextmanager
-def faults(file: Path, what: str = "laspy cannot read it") -> Iterator[None]:
-    """Whatever a library raises, panics of its compiled part too, as a ValueError naming the file."""
-    try:
-        yield
-    except BaseException as error:
-        panic = type(error).__name__ == "PanicException"
-        if not (isinstance(error, Exception) or panic):
-            raise
-        if isinstance(error, ValueError) and str(file) in str(error):
-            raise
-        raise ValueError(f"{file}: {what}: {error or type(error).__name__}") from error
