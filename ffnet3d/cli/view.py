@@ -65,4 +65,7 @@ def view(
         if browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-    serve(build_page(file, truth, classes, points, scan), port, started)
+    try:
+        serve(build_page(file, truth, classes, points, scan), port, started)
+    except KeyboardInterrupt:
+        typer.echo("stopped")  # as it was told to: no error
