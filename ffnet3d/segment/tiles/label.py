@@ -85,11 +85,9 @@ def label_scan(
 
 
 def reach_of(network: Any) -> int | None:
-    """`theoretical_reach` of a network that has `depths` (of encoder and decoder, finest first), else None."""
+    """`theoretical_reach` of a network that has `depths`: encoder's, decoder's, and kernel; else None."""
     depths = getattr(network, "depths", None)
-    if depths is None:
-        return None
-    return theoretical_reach(network.strides, *depths, kernel_size=max(network.kernel_sizes[-1]))
+    return None if depths is None else theoretical_reach(network.strides, *depths)
 
 
 def _fits_grid(scan: PointSource, predictor: Predictor) -> bool:

@@ -111,9 +111,7 @@ class TestReach:
         assert any(changed[REACH // 4 :])
 
     def test_a_network_that_tells_its_depths(self):
-        network = SimpleNamespace(
-            strides=(2, 2), depths=((1, 1, 1), (1, 1)), kernel_sizes=((3, 5), (3,), (3,))
-        )
+        network = SimpleNamespace(strides=(2, 2), depths=((1, 1, 1), (1, 1), 3))
         assert reach_of(network) == REACH
         assert reach_of(SimpleNamespace(strides=(2, 2))) is None
 
