@@ -34,7 +34,7 @@ def voxel_means(values: NDArray[np.generic], voxels: Voxels) -> NDArray[np.float
 
 def _colors(points: Points, voxels: Voxels, recipe: Recipe) -> NDArray[np.float32]:
     if points.color is None:
-        color = np.tile(np.float32(ROOM_COLOR), (len(voxels.counts), 1))
+        color = np.tile(np.array(ROOM_COLOR, dtype=np.float32), (len(voxels.counts), 1))
     else:
         color = voxel_means(points.color, voxels)
     return color / np.float32(127.5) - 1 if recipe.symmetric_color else color / np.float32(255)

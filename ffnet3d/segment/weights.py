@@ -48,13 +48,25 @@ def open_network(
     if runtime == "torch" and is_onnx:
         raise ValueError(f"{weights}: PyTorch does not run ONNX files; leave --runtime out")
     if is_onnx:
+        check_onnx_options(weights, device, dtype, condition)
         from ffnet3d.segment.onnx_network import OnnxNetwork
 
-        return OnnxNetwork(weights, threads, **given)
+        network = OnnxNetwork(weights, threads)
+        network.recipe = network.recipe.changed(**given)
+        return network
     from ffnet3d.segment.torch_network import TorchNetwork
 
     segmentor, recipe = load_torch(weights, **given)
     return TorchNetwork(segmentor, recipe, device, dtype, condition)
+
+
+def check_onnx_options(weights: Path, device: str | None, dtype: str, condition: str | None) -> None:
+    """ValueError for what an ONNX file has settled: it is float32, on a CPU, of one condition."""
+    if device not in (None, "cpu") or dtype != "float32" or condition is not None:
+        raise ValueError(
+            f"{weights}: an ONNX file runs in float32 on a CPU, with the norms that it was exported with: "
+            "leave --device, --dtype and --condition out"
+        )
 
 
 def load_torch(weights: str | Path, **given: Any) -> tuple[nn.Module, Recipe]:

@@ -88,10 +88,11 @@ def test_what_is_no_weights_is_named(tmp_path: Path, run: Path) -> None:
 
 
 def test_a_pickle_in_place_of_weights_is_never_executed(tmp_path: Path, run: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="pip install 'ffnet3d[export]'")
     witness = tmp_path / "executed"
     code = pickle.dumps(_Touch(str(witness)))
     shared = save_weights(tmp_path / "shared")
-    for target in (run / "model" / "model_best.pth", shared / "model.safetensors"):
+    for target in (run / "model" / "model_best.pth", shared / "model.safetensors", tmp_path / "model.onnx"):
         target.write_bytes(code)
         with pytest.raises(ValueError, match=target.name):
             open_network(target)
@@ -119,6 +120,8 @@ def test_runtimes_and_conditions(tmp_path: Path) -> None:
         open_network(folder, runtime="onnx")
     with pytest.raises(ValueError, match="PyTorch does not run ONNX files"):
         open_network(tmp_path / "model.onnx", runtime="torch")
+    with pytest.raises(ValueError, match=r"model\.onnx: an ONNX file runs in float32 on a CPU"):
+        open_network(tmp_path / "model.onnx", dtype="bfloat16")
     with pytest.raises(ValueError, match="this network has no norms by data set"):
         open_network(folder, condition="ScanNet")
     with pytest.raises(ValueError, match="unknown dtype 'float16'; known: float32, bfloat16"):
