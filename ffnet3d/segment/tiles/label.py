@@ -12,10 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ffnet3d.data.normals import GRID_SIZE as NORMALS_GRID
 from ffnet3d.segment.labels import Labels
 from ffnet3d.segment.points import Points, join
 from ffnet3d.segment.tiles.blend import Blender
 from ffnet3d.segment.tiles.layout import Layout, make_layout
+from ffnet3d.segment.tiles.normals import fill_normals
 from ffnet3d.segment.tiles.options import TileOptions
 from ffnet3d.segment.tiles.plan import MAX_VOXELS, Bricks, Tile, plan_tiles
 from ffnet3d.segment.tiles.predict import Predictor, predict_tile
@@ -91,7 +93,9 @@ def reach_of(network: Any) -> int | None:
 
 
 def _fits_grid(scan: PointSource, predictor: Predictor) -> bool:
-    return bool((np.ptp(scan.bounds, axis=0) / predictor.recipe.grid_size).max() < MAX_VOXELS - 2)
+    grid_size = predictor.recipe.grid_size
+    finest = min(grid_size, NORMALS_GRID) if scan.needs_normals else grid_size
+    return bool((np.ptp(scan.bounds, axis=0) / finest).max() < MAX_VOXELS - 2)
 
 
 def _label_whole(scan: PointSource, predictor: Predictor) -> Labels:
@@ -134,7 +138,7 @@ def _label_tiles(
         keys = spill.bricks()
         if not len(keys):
             return labels
-        store = stack.enter_context(closing(_reduce(spill, scratch, scan.num_points, progress)))
+        store = stack.enter_context(closing(_reduce(spill, keys, scan, scratch, progress)))
         bricks = Bricks(layout, keys, store.counts)
         tiles = plan_tiles(bricks, options.voxels)
         blender = stack.enter_context(closing(Blender(scratch, bricks, tiles, predictor.num_classes)))
@@ -157,9 +161,15 @@ def _spill(scan: PointSource, layout: Layout, scratch: Path, progress: MakeBar) 
     return spill
 
 
-def _reduce(spill: Spill, scratch: Path, num_points: int, progress: MakeBar) -> VoxelStore:
-    with progress(total=num_points, desc="voxels", unit="point", unit_scale=True) as bar:
-        return store_voxels(spill, scratch, bar)
+def _reduce(
+    spill: Spill, keys: NDArray[np.int64], scan: PointSource, scratch: Path, progress: MakeBar
+) -> VoxelStore:
+    with progress(total=scan.num_points, desc="voxels", unit="point", unit_scale=True) as bar:
+        store = store_voxels(spill, scratch, bar, scan.needs_normals)
+    if scan.needs_normals:
+        with progress(total=int(store.sizes.sum()), desc="normals", unit="voxel", unit_scale=True) as bar:
+            fill_normals(store, spill.layout, keys, bar)
+    return store
 
 
 def _log_plan(bricks: Bricks, tiles: list[Tile]) -> None:

@@ -30,7 +30,7 @@ class Layout:
         halo: width of the surroundings, a multiple of `cell`.
         blend: width of the ramp on each side of a tile's border, at most `halo`.
         parts: each voxel keeps its points' means in parts**3 cubes, more than one where normals will be
-            estimated from them on a finer grid.
+            estimated from them, which wants a finer grid.
     """
 
     grid_size: float

@@ -73,16 +73,17 @@ class Bricks:
         return Tile(self.low[rows].min(axis=0), self.high[rows].max(axis=0))
 
 
-def plan_tiles(bricks: Bricks, budget: int) -> list[Tile]:
+def plan_tiles(bricks: Bricks, budget: int, longest: int = MAX_VOXELS) -> list[Tile]:
     """Boxes that hold every brick once, near ones after each other.
 
     Without a given edge a box holds as much as lets it and its halo stay within `budget` voxels; a single
-    brick may exceed it, since less halo would cost its labels.
+    brick may exceed it, since less halo would cost its labels. Neither is a box with its halo as long as
+    `longest` voxels, unless it is a single brick.
     """
     rows = np.arange(len(bricks.keys))
     if bricks.layout.tile is not None:
         return list(_cubes(bricks, bricks.layout.tile))
-    return list(_fill(bricks, rows, budget))
+    return list(_fill(bricks, rows, budget, longest))
 
 
 def _cubes(bricks: Bricks, edge: int) -> Iterator[Tile]:
@@ -90,15 +91,15 @@ def _cubes(bricks: Bricks, edge: int) -> Iterator[Tile]:
         yield Tile(place * edge, (place + 1) * edge)
 
 
-def _fill(bricks: Bricks, rows: Ints, budget: int) -> Iterator[Tile]:
+def _fill(bricks: Bricks, rows: Ints, budget: int, longest: int) -> Iterator[Tile]:
     tile = bricks.tile(rows)
     size = int((tile.high - tile.low).max()) + 2 * bricks.layout.halo
     halves = _halves(bricks, rows)
-    if not halves or (size < MAX_VOXELS and bricks.cost(rows) <= budget):
+    if not halves or (size < longest and bricks.cost(rows) <= budget):
         yield tile
         return
     for half in halves:
-        yield from _fill(bricks, half, budget)
+        yield from _fill(bricks, half, budget, longest)
 
 
 def _halves(bricks: Bricks, rows: Ints) -> tuple[Ints, Ints] | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnet3d.data.normals import estimate_normals
 from ffnet3d.segment.points import Points
 from ffnet3d.segment.tiles.layout import Ints, Layout
 from ffnet3d.segment.tiles.progress import NoBar
@@ -48,18 +47,23 @@ class VoxelStore:
         """The parts of the brick with this number."""
         return self._file.read(*self._runs[brick])
 
+    def write(self, brick: int, records: NDArray) -> None:
+        """Put the parts of that brick, changed, in their former place."""
+        self._file.write(self._runs[brick][0], records)
+
+    @property
+    def sizes(self) -> Ints:
+        """Number of parts of each brick, [B]."""
+        return np.array([count for _, count in self._runs], dtype=np.int64)
+
     def voxel_keys(self, records: NDArray) -> Ints:
         """Keys of the distinct voxels of some records of one brick, ascending."""
         return np.unique(records["key"] // self.layout.parts**3)
 
     def points(self, records: NDArray, first: NDArray[np.bool_]) -> Points:
-        """The means of voxels [V], of whose parts' records [P] those begin a voxel that `first` [P] marks.
-
-        Where parts are finer than voxels, it is for the sake of their normals, which are estimated here.
-        """
+        """The means of voxels [V], of whose parts' records [P] those begin a voxel that `first` [P] marks."""
         known = {name: records[name] for name in VALUES if name in (self.dtype.names or ())}
         if self.layout.parts > 1:
-            known["normal"] = estimate_normals(records["coord"])
             starts, counts = np.flatnonzero(first), records["count"].astype(np.float64)
             totals = np.add.reduceat(counts, starts)
             known = {
@@ -73,15 +77,18 @@ class VoxelStore:
         self._file.close()
 
 
-def store_voxels(spill: Spill, folder: Path, bar: NoBar) -> VoxelStore:
-    """Reduce the bricks of `spill`, in ascending order, to voxels; `bar` is told the points of each."""
+def store_voxels(spill: Spill, folder: Path, bar: NoBar, room_for_normals: bool = False) -> VoxelStore:
+    """Reduce the bricks of `spill`, in ascending order, to voxels; `bar` is told the points of each.
+
+    `room_for_normals`: normals that the points lack are 0, to be filled in.
+    """
     store: VoxelStore | None = None
     for brick in spill.bricks().tolist():
         sums = [_sum_up(block, spill.layout) for block in spill.blocks(brick)]
         keys, counts, values = _merge(sums)
         if store is None:
-            store = VoxelStore(folder, spill.layout, tuple(values))
-        records = np.empty(len(keys), dtype=store.dtype)
+            store = VoxelStore(folder, spill.layout, (*values, *(["normal"] if room_for_normals else [])))
+        records = np.zeros(len(keys), dtype=store.dtype)
         records["key"], records["count"] = keys, counts
         for name, total in values.items():
             records[name] = total / counts[:, None]

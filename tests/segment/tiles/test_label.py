@@ -80,15 +80,37 @@ class TestExactness:
         labels = label_scan(scan, segmenter, tiled(), tmp_path)
         np.testing.assert_allclose(labels.confidence, whole.confidence, atol=1e-5)
 
-    def test_normals_estimated_are_those_of_the_points_where_one_tile_holds_all(self, tmp_path: Path):
+    @pytest.mark.parametrize("tile", [None, 1.6])
+    @pytest.mark.parametrize("grid_size", [0.02, 0.1])
+    def test_normals_estimated_are_those_of_the_points(self, tmp_path: Path, grid_size: float, tile: float):
+        """They are estimated once, before there are tiles."""
         points = walls(20000, (2, 2, 3))
-        segmenter = torch_segmenter(("color", "normal"))
+        segmenter = torch_segmenter(("color", "normal"), grid_size=grid_size)
         normal = estimate_normals(points.coord)
-        whole = label_scan(ToyScan(Points(points.coord, points.color, normal)), segmenter, WHOLE, tmp_path)
-        labels = label_scan(ToyScan(points, needs_normals=True), segmenter, tiled(), tmp_path)
-        np.testing.assert_allclose(
-            labels.confidence, whole.confidence, atol=1e-3
-        )  # but for points on borders
+        given = ToyScan(Points(points.coord, points.color, normal))
+        whole = label_scan(given, segmenter, WHOLE, tmp_path)
+        options = tiled(tile=tile, halo=REACH * grid_size, blend=0)
+        labels = label_scan(ToyScan(points, needs_normals=True), segmenter, options, tmp_path)
+        # Points on the border of two voxels may change sides by rounding.
+        assert np.isclose(labels.confidence, whole.confidence, atol=1e-3).mean() > 0.998
+        assert (labels.label == whole.label).mean() > 0.999
+
+    def test_normals_estimated_in_boxes_are_of_unit_length(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("ffnet3d.segment.tiles.normals.BUDGET", 3000)
+        seen = []
+        segmenter = CountingSegmenter()
+        count = segmenter.voxel_probabilities
+        segmenter.voxel_probabilities = lambda points, cells: (
+            seen.append(points.normal),
+            count(points, cells),
+        )[1]
+        scan = ToyScan(walls(9000), needs_normals=True)
+        label_scan(scan, segmenter, tiled(halo=0.4, voxels=2000), tmp_path)
+        length = np.linalg.norm(np.concatenate(seen), axis=1)
+        assert length.max() < 1 + 1e-5
+        assert (length > 0.5).mean() > 0.9  # means of normals of several surfaces are shorter
 
 
 class TestReach:
