@@ -11,13 +11,14 @@ import sys
 
 import typer
 
-from ffnet3d.cli import data, experiments, machine, prepare, runs, segment, submission, view, weights
+from ffnet3d.cli import data, experiments, export, machine, prepare, runs, segment, submission, view, weights
 from ffnet3d.cli.app import app
 
 __all__ = [
     "app",
     "data",
     "experiments",
+    "export",
     "machine",
     "main",
     "prepare",
