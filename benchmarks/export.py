@@ -1,8 +1,8 @@
 """An exported network beside PyTorch: time and logits of one ONNX file on clouds of several sizes.
 
 Rooms of $FFNET3D_REALDATA where it is set (those with the fewest, the median and the most points), else
-furnished demo rooms. PyTorch runs the fused network in float32 by its CPU backend. Times are medians; the voxels are
-ready, and building the pyramid is within both times and also given for itself.
+furnished demo rooms. PyTorch runs the fused network in float32 by its CPU backend. Times are medians; the
+voxels are ready, and building the pyramid is within both times and also given for itself.
 
     FFNET3D_REALDATA=/data python benchmarks/export.py --threads 1
     python benchmarks/export.py --model ffnet3d --repeats 3 --voxels 5000 20000
