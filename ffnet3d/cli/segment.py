@@ -50,6 +50,9 @@ Tile = Annotated[
     float | None, typer.Option(help="Edge of a large scan's tiles, metres (default: by density).")
 ]
 Halo = Annotated[float | None, typer.Option(help="What the network sees around a tile, metres.")]
+Voxels = Annotated[
+    int, typer.Option(help="Most voxels of a large scan that are predicted at once: memory follows.")
+]
 Scratch = Annotated[Path | None, typer.Option(help="Folder for what large scans put aside.")]
 Workers = Annotated[
     int | None, typer.Option(help="Processes, which share the cores (default: 1; on Ray, one a machine).")
@@ -79,6 +82,7 @@ def segment_command(
     condition: Condition = None,
     tile: Tile = None,
     halo: Halo = None,
+    voxels: Voxels = 500_000,
     scratch: Scratch = None,
     workers: Workers = None,
     ray: OnRay = None,
@@ -107,7 +111,7 @@ def segment_command(
         weights.absolute(),
         {name: value for name, value in network.items() if value is not None},
         ScanOptions(unit=unit, up=up, columns=split_names(columns), color_range=color_range),
-        TileOptions(tile=tile, halo=halo),
+        TileOptions(tile=tile, halo=halo, voxels=voxels),
         format,
         paint,
         None if scratch is None else scratch.absolute(),

@@ -12,6 +12,7 @@ from ffnet3d.export.trace import trace
 from ffnet3d.export.trial import Trial, make_trials
 from ffnet3d.segment.exported import Exported
 from ffnet3d.segment.recipe import Recipe
+from ffnet3d.segment.torch_network import depths_of, find_backbone
 from ffnet3d.version import __version__
 
 
@@ -44,6 +45,7 @@ def prepare(segmentor: nn.Module, recipe: Recipe, condition: str | None = None) 
         recipe,
         network.strides,
         network.kernel_sizes,
+        depths_of(find_backbone(segmentor).config),
         parameters=sum(parameter.numel() for parameter in segmentor.parameters()),
         version=__version__,
         condition=condition or "",

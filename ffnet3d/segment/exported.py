@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ffnet3d.segment.network import Depths
 from ffnet3d.segment.recipe import Recipe, recipe_of
 
-RECIPE, STRIDES, KERNEL_SIZES = "recipe", "strides", "kernel_sizes"
+RECIPE, STRIDES, KERNEL_SIZES, DEPTHS = "recipe", "strides", "kernel_sizes", "depths"
 VERSION, PARAMETERS, CONDITION = "ffnet3d", "parameters", "condition"
 
 
@@ -20,6 +21,7 @@ class Exported:
         recipe: voxel size, features and classes.
         strides: between the levels of the pyramid.
         kernel_sizes: of each level's neighbour tables, finest first.
+        depths: of its stages.
         parameters: their number, of the network before the export.
         version: of the ffnet3d that exported it.
         condition: the data set whose norms it has; "" where there are no norms by data set.
@@ -28,6 +30,7 @@ class Exported:
     recipe: Recipe
     strides: tuple[int, ...]
     kernel_sizes: tuple[tuple[int, ...], ...]
+    depths: Depths
     parameters: int
     version: str
     condition: str = ""
@@ -38,6 +41,7 @@ class Exported:
             RECIPE: json.dumps(self.recipe.as_dict()),
             STRIDES: json.dumps(self.strides),
             KERNEL_SIZES: json.dumps(self.kernel_sizes),
+            DEPTHS: json.dumps(self.depths),
             PARAMETERS: json.dumps(self.parameters),
             VERSION: self.version,
             CONDITION: self.condition,
@@ -50,6 +54,8 @@ def exported_of(metadata: Mapping[str, str], source: str) -> Exported:
         recipe = json.loads(metadata[RECIPE])
         strides = tuple(int(stride) for stride in json.loads(metadata[STRIDES]))
         kernel_sizes = tuple(tuple(map(int, sizes)) for sizes in json.loads(metadata[KERNEL_SIZES]))
+        encoder, decoder, kernel = json.loads(metadata[DEPTHS])
+        depths = (tuple(map(int, encoder)), tuple(map(int, decoder)), int(kernel))
         parameters = int(metadata[PARAMETERS])
         version, condition = metadata[VERSION], metadata.get(CONDITION, "")
     except (KeyError, TypeError, ValueError) as error:
@@ -57,4 +63,4 @@ def exported_of(metadata: Mapping[str, str], source: str) -> Exported:
             f"{source} was not exported by ffnet3d ({type(error).__name__}: {error}): make one with "
             "ffnet3d export WEIGHTS model.onnx"
         ) from error
-    return Exported(recipe_of(recipe, source), strides, kernel_sizes, parameters, version, condition)
+    return Exported(recipe_of(recipe, source), strides, kernel_sizes, depths, parameters, version, condition)

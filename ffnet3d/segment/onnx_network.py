@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ffnet3d.registry import require
 from ffnet3d.segment.exported import exported_of
+from ffnet3d.segment.network import Depths
 from ffnet3d.voxels.numpy_pyramid import build_numpy_pyramid
 
 
@@ -32,6 +33,7 @@ class OnnxNetwork:
         self.recipe = exported.recipe
         self.strides = exported.strides
         self.kernel_sizes = exported.kernel_sizes
+        self.depths: Depths | None = exported.depths
         self._check_features(path)
         millions = exported.parameters / 1e6
         self.description = (

@@ -7,8 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ffnet3d.models import FFNet3D, SubMConv3d, fuse
+from ffnet3d.models import FFNet3D, FFNet3DConfig, SubMConv3d, fuse
 from ffnet3d.ops import resolve_backend
+from ffnet3d.segment.network import Depths
 from ffnet3d.segment.recipe import Recipe
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -44,7 +45,7 @@ class TorchNetwork:
         self.recipe = recipe
         self.strides = config.stride
         self.kernel_sizes = tuple(tuple(sorted(sizes)) for sizes in config.kernel_sizes())
-        self.depths = (config.enc_depths, config.dec_depths, max(config.enc_ks, config.dec_ks))
+        self.depths: Depths | None = depths_of(config)
         self.condition = check_condition(condition, config.pdnorm_conditions if config.has_prompt else ())
         self.model = fuse(segmentor, DTYPES[dtype]).to(self.device)
         backend = resolve_backend("auto", self.device.type).name
@@ -73,6 +74,11 @@ def find_backbone(segmentor: nn.Module) -> FFNet3D:
     if len(found) != 1 or found[0].config.cls_mode:
         raise ValueError("the weights are of no network that segments points with one FFNet3D")
     return found[0]
+
+
+def depths_of(config: FFNet3DConfig) -> Depths:
+    """Blocks of each encoder and decoder stage, finest first, and the widest kernel of their convolutions."""
+    return config.enc_depths, config.dec_depths, max(config.enc_ks, config.dec_ks)
 
 
 def check_recipe(recipe: Recipe, in_channels: int) -> None:

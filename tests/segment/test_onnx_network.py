@@ -61,6 +61,7 @@ def test_what_it_says_of_itself(model_file):
     network = OnnxNetwork(model_file)
     assert network.recipe == RECIPE
     assert network.strides == (2,)
+    assert network.depths == ((1, 1), (1,), 3)
     assert network.kernel_sizes == ((3, 5), (3,))
     assert network.description.startswith("FFNet3D, 0.0 M parameters, ONNX Runtime 1.")
 
