@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,19 @@ def _write(lib: Any, image: Any, points: Any, columns: Scan) -> None:
         writer = points.writer(buffers)
         writer.write(len(kept[0]))
         writer.close()
+
+
+def rechecked(data: bytes) -> bytes:
+    """Pages of 1024 bytes, of which a last one may be shorter, with the checksums that they need."""
+    pages = [data[at : at + 1020] for at in range(0, len(data), 1024)]
+    return b"".join(page + struct.pack(">I", crc32c(page)) if len(page) == 1020 else page for page in pages)
+
+
+def crc32c(data: bytes) -> int:
+    """The checksum of E57's pages."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF

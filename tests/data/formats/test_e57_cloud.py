@@ -13,7 +13,7 @@ from cloud_files import addition, check_copy, read_all
 from ffnet3d.data.formats.e57_cloud import E57Cloud
 
 libe57 = pytest.importorskip("pye57.libe57", reason="pye57 is not installed: pip install 'ffnet3d[io]'")
-from e57_files import scan, spherical, write_e57  # noqa: E402
+from e57_files import rechecked, scan, spherical, write_e57  # noqa: E402
 
 
 @pytest.fixture
@@ -183,17 +183,7 @@ def rewritten_xml(data: bytes, old: bytes, new: bytes) -> bytes:
     pages = [logical[at : at + 1020] for at in range(0, len(logical), 1020)]
     total = len(pages) * 1024
     pages[0] = pages[0][:16] + struct.pack("<QQQ", total, start, len(xml)) + pages[0][40:]
-    return b"".join(page + struct.pack(">I", crc32c(page)) for page in pages)
-
-
-def crc32c(data: bytes) -> int:
-    """The checksum of E57's pages."""
-    value = 0xFFFFFFFF
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-    return value ^ 0xFFFFFFFF
+    return rechecked(b"".join(page + bytes(4) for page in pages))
 
 
 @pytest.mark.parametrize(
