@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +15,7 @@ import typer
 from ffnet3d.cli.app import app
 
 if TYPE_CHECKING:
+    from ffnet3d.segment.job import Job
     from ffnet3d.segment.queue import QueueResult
     from ffnet3d.segment.run import SegmentOptions
 
@@ -116,38 +120,60 @@ def segment_command(
         paint,
         None if scratch is None else scratch.absolute(),
     )
-    if run_jobs(scans, out, options, workers, ray).failed:
-        raise typer.Exit(FAILED)
+    run_jobs(scans, out, options, workers, ray)
 
 
 def run_jobs(
     scans: list[Path], out: Path, options: SegmentOptions, workers: int | None, ray: str | None
-) -> QueueResult:
-    """Segment all scans, and say what a single one holds."""
+) -> None:
+    """Segment all scans, and say what a single one holds, or what is wrong with it."""
     from ffnet3d.segment.job import find_jobs
-    from ffnet3d.segment.run import start
     from ffnet3d.segment.summary_record import read_summary
     from ffnet3d.segment.summary_text import describe
 
     jobs = find_jobs(scans, out, options.format)
-    alone = len(jobs) == 1
-    begin = partial(start, options, show_progress=alone and ray is None)
     folder = out if jobs[0].out != out else out.parent
+    if len(jobs) > 1:
+        if work_off(jobs, folder, options, workers, ray).failed:
+            raise typer.Exit(FAILED)
+        return
+    with silent("ffnet3d.segment.queue"):  # its lines are for many scans
+        result = work_off(jobs, folder, options, workers, ray)
+    if result.failed:
+        raise ValueError(str(result.failed[0]))
+    summary = read_summary(jobs[0].summary)
+    typer.echo(describe(replace(summary, output=str(jobs[0].out))))
+    typer.echo(f"To look at it: ffnet3d view {jobs[0].out}")
+
+
+def work_off(
+    jobs: list[Job], folder: Path, options: SegmentOptions, workers: int | None, ray: str | None
+) -> QueueResult:
+    """Do the jobs in this process, in several, or on Ray."""
+    from ffnet3d.segment.run import start
+
+    begin = partial(start, options, show_progress=len(jobs) == 1 and ray is None)
     if ray is None:
         from ffnet3d.segment.queue import run_queue
 
-        result = run_queue(jobs, begin, options.key(), folder, workers or 1)
-    else:
-        from ffnet3d.segment.ray_queue import run_on_ray
+        return run_queue(jobs, begin, options.key(), folder, workers or 1)
+    from ffnet3d.segment.ray_queue import run_on_ray
 
-        address = None if ray == "local" else ray
-        gpus = 1.0 if str(options.network.get("device")).startswith("cuda") else 0.0
-        result = run_on_ray(jobs, begin, options.key(), folder, address=address, workers=workers, gpus=gpus)
-    if alone and not result.failed:
-        summary = read_summary(jobs[0].summary)
-        typer.echo(describe(replace(summary, output=str(jobs[0].out))))
-        typer.echo(f"To look at it: ffnet3d view {jobs[0].out}")
-    return result
+    address = None if ray == "local" else ray
+    gpus = 1.0 if str(options.network.get("device")).startswith("cuda") else 0.0
+    return run_on_ray(jobs, begin, options.key(), folder, address=address, workers=workers, gpus=gpus)
+
+
+@contextmanager
+def silent(name: str) -> Iterator[None]:
+    """Nothing of that logger meanwhile."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def split_names(text: str | None) -> tuple[str, ...] | None:

@@ -30,6 +30,10 @@ class Failed:
     job: Job
     error: str
 
+    def __str__(self) -> str:
+        scan = str(self.job.scan)
+        return self.error if scan in self.error else f"{scan}: {self.error}"
+
 
 @dataclass(frozen=True)
 class QueueResult:
@@ -98,10 +102,11 @@ def _failed(job: Job, answer: Answer, failures: Failures) -> Failed:
     error = answer.error or ""
     if answer.fatal:
         raise ValueError(error)
-    logger.error("%s", error if str(job.scan) in error else f"{job.scan}: {error}")
+    failed = Failed(job, error)
+    logger.error("%s", failed)
     failures.add(job.scan, error)
     clear_leftovers(job)
-    return Failed(job, error)
+    return failed
 
 
 def _log_lines(answer: Answer) -> None:

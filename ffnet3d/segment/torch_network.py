@@ -37,7 +37,7 @@ class TorchNetwork:
         dtype: str = "float32",
         condition: str | None = None,
     ) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = choose_device(device)
         if dtype not in DTYPES:
             raise ValueError(f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}")
         config = find_backbone(segmentor).config
@@ -66,6 +66,17 @@ class TorchNetwork:
         }
         logits: NDArray[np.float32] = self.model(batch)["seg_logits"].float().cpu().numpy()
         return logits
+
+
+def choose_device(device: str | None) -> torch.device:
+    """The device of that name, by default a GPU where there is one; ValueError where it cannot be used."""
+    try:
+        chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device {device!r} cannot be used here ({reason}): leave --device out") from error
+    return chosen
 
 
 def find_backbone(segmentor: nn.Module) -> FFNet3D:

@@ -144,3 +144,5 @@ def test_mistakes_end_in_one_line(weights: Path, tmp_path: Path) -> None:
     assert "overwrite" in refused(scan, "-w", weights, "-o", tmp_path)
     assert "'furlong'" in refused(scan, "-w", weights, "-o", tmp_path / "out", "--unit", "furlong")
     assert not (tmp_path / "out").exists()
+    (tmp_path / "empty.ply").touch()
+    assert "an empty file" in refused(tmp_path / "empty.ply", "-w", weights, "-o", tmp_path / "out")

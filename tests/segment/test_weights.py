@@ -124,6 +124,8 @@ def test_runtimes_and_conditions(tmp_path: Path) -> None:
         open_network(tmp_path / "model.onnx", dtype="bfloat16")
     with pytest.raises(ValueError, match="this network has no norms by data set"):
         open_network(folder, condition="ScanNet")
+    with pytest.raises(ValueError, match="device 'abacus' cannot be used here"):
+        open_network(folder, device="abacus")
     with pytest.raises(ValueError, match="unknown dtype 'float16'; known: float32, bfloat16"):
         open_network(folder, dtype="float16")
 
