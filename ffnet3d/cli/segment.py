@@ -156,7 +156,7 @@ def work_off(
     if ray is None:
         from ffnet3d.segment.queue import run_queue
 
-        return run_queue(jobs, begin, options.key(), folder, workers or 1)
+        return run_queue(jobs, begin, options.key(), folder, 1 if workers is None else workers)
     from ffnet3d.segment.ray_queue import run_on_ray
 
     address = None if ray == "local" else ray

@@ -36,7 +36,10 @@ def view(
     points: Annotated[
         int, typer.Option(metavar="N", help="Points to show at most; of more, an even sample.")
     ] = 1_000_000,
-    up: Annotated[str, typer.Option(metavar="AXIS", help="Axis that points up: z, y, x, -z, -y, -x.")] = "z",
+    up: Annotated[
+        str | None,
+        typer.Option(metavar="AXIS", help="Axis that points up: z, y, x, -z, -y, -x. Default: as segmented."),
+    ] = None,
     columns: Annotated[
         str | None,
         typer.Option(metavar="NAMES", help="Columns of a text file without a header: x,y,z,red,green,blue"),
@@ -50,12 +53,16 @@ def view(
     """Show a scan in the browser: colours, labels, confidence, errors. Nothing leaves this machine."""
     from ffnet3d.segment.scan_options import ScanOptions
     from ffnet3d.view import build_page, serve, write_page
+    from ffnet3d.view.told import told_by_summary
 
-    scan = ScanOptions(up=up, columns=tuple(columns.split(",")) if columns else None)
+    told = told_by_summary(file)
+    scan = ScanOptions(up=up or told.up, columns=tuple(columns.split(",")) if columns else told.columns)
     if html is not None:
         if html.is_dir() or not html.parent.is_dir():
             wrong = "is a folder" if html.is_dir() else f"there is no folder {html.parent}"
             raise ValueError(f"--html {html}: {wrong}")
+        if html.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"--html {html}: let the name of the page end in .html")
         write_page(file, html, truth, classes, points, scan)
         typer.echo(f"{html} ({html.stat().st_size / 1e6:.1f} MB) opens in any browser, without a network.")
         return

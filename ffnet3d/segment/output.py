@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ffnet3d.data.formats.open import SUFFIXES
+from ffnet3d.data.formats.open import SUFFIXES, open_cloud
 from ffnet3d.segment.label_columns import Paint, label_columns
 from ffnet3d.segment.labels import Labels
 from ffnet3d.segment.ply_copy import write_ply_copy
@@ -22,8 +22,10 @@ def write_labels(
     out: Path,
     paint: bool = False,
     format: str | None = None,
-) -> None:
+) -> tuple[str, ...]:
     """Write the scan again with labels, whole or not at all; the columns are those of `label_columns`.
+
+    Returns the names of all columns written.
 
     Args:
         scan: all its points, columns and their order stay, in its own format.
@@ -43,9 +45,11 @@ def write_labels(
     if format is None or file.suffix.lower() == f".{_plain(format)}":
         full = scan.colors.full if scan.colors else 255.0
         how = Paint(scan.cloud, scan.roles.color, full) if paint else None
-        scan.cloud.copy(out, label_columns(labels, len(classes), scan.cloud.names, how))
-    else:
-        write_ply_copy(scan, labels, len(classes), out, paint)
+        added = label_columns(labels, len(classes), scan.cloud.names, how)
+        scan.cloud.copy(out, added)
+        return tuple(dict.fromkeys((*scan.cloud.names, *(column.name for column in added.columns))))
+    write_ply_copy(scan, labels, len(classes), out, paint)
+    return open_cloud(out).names
 
 
 def output_path(scan: Path, out: Path, format: str | None = None) -> Path:

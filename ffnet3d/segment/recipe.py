@@ -13,6 +13,11 @@ FEATURE_WIDTH = {"color": 3, "normal": 3, "coord": 3}
 HARMLESS = ("CenterShift", "PositiveShift", "Copy", "GridSample", "ToTensor", "Collect", "NormalizeColor")
 """Transforms of a test that a prediction does by itself, or that change nothing in it."""
 
+REMEDIES = {
+    "grid_size": "--grid-size METRES (edge of the voxels that it was trained on)",
+    "classes": "--classes wall,floor,... (in the order of their labels)",
+}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -51,9 +56,9 @@ def recipe_of(meta: Mapping[str, Any], source: str, **given: Any) -> Recipe:
     """
     known = {key: meta[key] for key in ("grid_size", "features", "classes", "symmetric_color") if key in meta}
     known |= {key: value for key, value in given.items() if value is not None}
-    for key, option in (("grid_size", "--grid-size 0.02"), ("classes", "--classes wall,floor,...")):
-        if key not in known:
-            raise ValueError(f"{source} does not say its {key}: give {option}")
+    if missing := [key for key in REMEDIES if key not in known]:
+        remedies = " and ".join(REMEDIES[key] for key in missing)
+        raise ValueError(f"{source} does not say its {' and '.join(missing)}: give {remedies}")
     features = tuple(known.get("features", ("color", "normal")))
     if unknown := [name for name in features if name not in FEATURE_WIDTH]:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -21,6 +22,8 @@ from ffnet3d.segment.summary import summarize
 from ffnet3d.segment.summary_record import Summary
 from ffnet3d.segment.tiles import TileOptions, label_scan
 from ffnet3d.segment.weights import weight_files
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,11 @@ def segment_job(
     job: Job, options: SegmentOptions, segmenter: Segmenter, show_progress: bool = False
 ) -> dict[str, Any]:
     """Segment `job.scan` into `job.out`; ValueError or OSError naming the file at fault."""
-    return segment_scan(job.scan, job.out, options, segmenter, show_progress).as_dict()
+    summary = segment_scan(job.scan, job.out, options, segmenter, show_progress)
+    if not show_progress:  # one of many: nobody reads its summary now
+        for warning in summary.warnings:
+            logger.warning("%s: %s", job.scan, warning)
+    return summary.as_dict()
 
 
 def segment_scan(
@@ -80,6 +87,6 @@ def segment_scan(
         with clock.of("predict"):
             labels = label_scan(scan, segmenter, options.tiles, Path(scratch), bar)
         with clock.of("write"):
-            write_labels(scan, labels, recipe.classes, out, options.paint, options.format)
+            columns = write_labels(scan, labels, recipe.classes, out, options.paint, options.format)
         # Only the name: the answer is made in one folder and moved to another.
-        return summarize(scan, labels, segmenter, Path(out.name), clock.seconds, options.weights)
+        return summarize(scan, labels, segmenter, Path(out.name), columns, clock.seconds, options.weights)

@@ -117,8 +117,8 @@ def open_scan(path: str | Path, options: ScanOptions, features: tuple[str, ...],
     if survey.num_valid == 0:
         raise ValueError(f"{cloud.file}: none of its {cloud.num_points} points has finite coordinates")
     findings: Findings = look_into(cloud, roles, survey, options, features)
-    # Whole units: the borders of voxels stay where the file's own zero has them.
-    origin = np.floor(survey.low)
+    # From the lowest corner, z up: the voxels, and so the labels, depend on neither unit, origin nor axes.
+    origin = np.where(options.turned_back, survey.high, survey.low)
     corners = to_metres(np.stack([survey.low, survey.high]), origin, options).astype(np.float64)
     return Scan(
         cloud=cloud,

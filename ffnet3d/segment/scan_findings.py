@@ -49,14 +49,14 @@ def look_into(
     sizes = _sizes(cloud, shape, survey.num_valid, options) if shape else []
     colors = _colors(cloud, roles, survey, options)
     has_normal = roles.normal is not None and survey.zero_normals <= FEW * survey.num_valid
-    notes = [_reading(options)] + ([colors.note] if colors else [])
+    notes = [_reading(options), _columns(cloud, roles)] + ([colors.note] if colors else [])
     if roles.normal and survey.zero_normals:
         notes.append(f"normals: {survey.zero_normals} of {survey.num_valid} are zero or not finite")
     if "normal" in features:
         notes.append(
             f"normals: from the file ({', '.join(roles.normal or ())})" if has_normal else NO_NORMALS
         )
-    warnings = sizes + _lost(cloud, survey)
+    warnings = sizes + _lost(cloud, survey) + _painted(cloud)
     if "color" in features:
         warnings += _gaps(colors, survey)
     spacing = shape.spacing * options.scale if shape else 0.0
@@ -66,6 +66,17 @@ def look_into(
 def _reading(options: ScanOptions) -> str:
     unit = f"{options.unit}, as given" if options.unit else "m, as none is given"
     return f"coordinates: {unit}; {options.up} points up"
+
+
+def _columns(cloud: Cloud, roles: Roles) -> str:
+    """Which column is taken for what: of a file without names that is a guess."""
+    parts = [f"coordinates {' '.join(roles.coord)}"]
+    parts += [f"colours {' '.join(roles.color)}"] if roles.color else []
+    parts += [f"normals {' '.join(roles.normal)}"] if roles.normal else []
+    used = {*roles.coord, *(roles.color or ()), *(roles.normal or ())}
+    others = [name for name in cloud.names if name not in used]
+    parts += [f"not used: {' '.join(others)}"] if others else []
+    return f"columns: {', '.join(parts)}"
 
 
 def _colors(cloud: Cloud, roles: Roles, survey: Survey, options: ScanOptions) -> ColorRange | None:
@@ -86,6 +97,12 @@ def _lost(cloud: Cloud, survey: Survey) -> list[str]:
     lost = cloud.num_points - survey.num_valid
     said = f"{lost} of {cloud.num_points} points are NaN or infinite: they get the label -1, confidence 0"
     return [said] if lost else []
+
+
+def _painted(cloud: Cloud) -> list[str]:
+    """A warning where `--paint` has put class colours in place of the scan's own."""
+    painted = "original_red" in cloud.names
+    return ["painted: its colours are those of classes; segment the scan as it was before"] if painted else []
 
 
 def _gaps(colors: ColorRange | None, survey: Survey) -> list[str]:

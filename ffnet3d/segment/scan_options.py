@@ -53,6 +53,14 @@ class ScanOptions:
         """Metres of a unit."""
         return UNITS[self.unit or "m"]
 
+    @property
+    def turned_back(self) -> NDArray[np.bool_]:
+        """For each axis of the file [3], whether it runs the other way when z is up."""
+        axes, signs = TURNS[self.up]
+        backwards = np.zeros(3, dtype=bool)
+        backwards[list(axes)] = np.array(signs) < 0
+        return backwards
+
     def turn(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Vectors [N, 3] of the file with z up; exact, since it moves and negates columns only."""
         axes, signs = TURNS[self.up]

@@ -17,6 +17,7 @@ from ffnet3d.segment.weights import open_network
 from ffnet3d.voxels.voxelize import grid_coordinates, group_cells
 
 Floats = NDArray[np.float32]
+MAX_COORD = 16384.0  # metres; float32 resolves a millimetre up to here
 
 
 class Segmenter:
@@ -67,7 +68,11 @@ class Segmenter:
         Raises:
             ValueError: naming what is not right: shapes, points that are not finite, colours out of range.
         """
-        points = check_points(coord, color, normal)
+        points = check_points(
+            np.asarray(coord),
+            None if color is None else np.asarray(color),
+            None if normal is None else np.asarray(normal),
+        )
         if len(points) == 0:
             return np.zeros(0, dtype=np.int64), np.zeros((0, self.num_classes), dtype=np.float32)
         cells = grid_coordinates(points.coord, self.recipe.grid_size)
@@ -100,6 +105,13 @@ def check_points(
             raise ValueError(f"{name} holds NaN or infinity: remove these points")
     if color is not None and len(color) and (np.min(color) < 0 or np.max(color) > 255):
         raise ValueError(f"color must be 0-255, got {np.min(color):g} to {np.max(color):g}")
+    if color is not None and color.dtype.kind == "f" and 0 < np.max(color, initial=0) <= 1:
+        raise ValueError("color must be 0-255, got floats up to 1: multiply them by 255")
+    if coord.dtype.itemsize < 8 and np.abs(coord).max(initial=0) > MAX_COORD:
+        raise ValueError(
+            f"coord goes up to {np.abs(coord).max():g} in {coord.dtype}, too coarse for a millimetre there: "
+            "give survey coordinates in float64"
+        )
     near = np.asarray(coord, dtype=np.float64)
     near = (near - near.min(0, initial=np.inf)) if len(near) else near
     return Points(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -39,6 +39,7 @@ def summarize(
     labels: Labels,
     segmenter: Predicts,
     out: Path,
+    columns: Sequence[str],
     seconds: Mapping[str, float],
     weights: str | Path = "",
 ) -> Summary:
@@ -48,6 +49,8 @@ def summarize(
     return Summary(
         scan=str(scan.cloud.file),
         output=str(out),
+        columns=tuple(columns),
+        up=scan.options.up,
         points=scan.num_points,
         unlabelled=scan.num_points - sum(one.points for one in classes),
         extent_m=tuple(round(float(length), 3) for length in np.ptp(scan.bounds, axis=0)),

@@ -40,6 +40,8 @@ class Summary:
     Args:
         scan: file that was read.
         output: file that was written.
+        columns: of that file, in order; a file without names does not tell them.
+        up: its axis that points up.
         points: of the scan.
         unlabelled: points without a label.
         extent_m: lengths along x, y and z (up), metres.
@@ -58,6 +60,8 @@ class Summary:
 
     scan: str
     output: str
+    columns: tuple[str, ...]
+    up: str
     points: int
     unlabelled: int
     extent_m: tuple[float, ...]
@@ -89,7 +93,7 @@ def read_summary(path: Path) -> Summary:
         values = json.loads(path.read_text(encoding="utf-8"))
         known = {field.name: values[field.name] for field in fields(Summary)}
         known["classes"] = tuple(ClassSummary(**one) for one in known["classes"])
-        for name in ("notes", "warnings", "extent_m"):
+        for name in ("columns", "notes", "warnings", "extent_m"):
             known[name] = tuple(known[name])
         return Summary(**known)
     except (ValueError, KeyError, TypeError) as error:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ffnet3d.segment.network import VoxelNetwork
 from ffnet3d.segment.recipe import Recipe, recipe_of, recipe_of_config
 
@@ -51,13 +53,25 @@ def open_network(
         check_onnx_options(weights, device, dtype, condition)
         from ffnet3d.segment.onnx_network import OnnxNetwork
 
-        network = OnnxNetwork(weights, threads)
-        network.recipe = network.recipe.changed(**given)
-        return network
+        runs = OnnxNetwork(weights, threads)
+        runs.recipe = runs.recipe.changed(**given)
+        return checked(runs, weights)
     from ffnet3d.segment.torch_network import TorchNetwork
 
     segmentor, recipe = load_torch(weights, **given)
-    return TorchNetwork(segmentor, recipe, device, dtype, condition)
+    return checked(TorchNetwork(segmentor, recipe, device, dtype, condition), weights)
+
+
+def checked(network: VoxelNetwork, weights: Path) -> VoxelNetwork:
+    """The network, after one voxel; ValueError where its classes are not those of the recipe."""
+    width = network.recipe.in_channels
+    logits = network.logits(np.zeros((1, width), dtype=np.float32), np.zeros((1, 3), dtype=np.int64))
+    if logits.shape[1] != len(network.recipe.classes):
+        raise ValueError(
+            f"{weights}: the network has {logits.shape[1]} classes, {len(network.recipe.classes)} are named: "
+            "name each, in the order of their labels (--classes wall,floor,...)"
+        )
+    return network
 
 
 def check_onnx_options(weights: Path, device: str | None, dtype: str, condition: str | None) -> None:

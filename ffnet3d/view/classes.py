@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ffnet3d.data.classes import RGB, S3DIS13, SCANNET20, SCANNET200, palette
+from ffnet3d.view.told import summaries
 
 DATA_SETS = {"s3dis": S3DIS13, "scannet20": SCANNET20, "scannet200": SCANNET200}
 TITLES = {"s3dis": "S3DIS", "scannet20": "ScanNet", "scannet200": "ScanNet200"}
@@ -50,7 +51,7 @@ def given_naming(text: str) -> Naming:
 
 def summary_naming(file: Path) -> Naming | None:
     """The classes that `ffnet3d segment` wrote into the JSON beside `file`; None where there is none."""
-    for summary in (file.with_suffix(".json"), file.with_name(f"{file.name}.json")):
+    for summary in summaries(file):
         try:
             classes = [
                 _class_of(entry) for entry in json.loads(summary.read_text(encoding="utf-8"))["classes"]

@@ -146,3 +146,58 @@ def test_mistakes_end_in_one_line(weights: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     (tmp_path / "empty.ply").touch()
     assert "an empty file" in refused(tmp_path / "empty.ply", "-w", weights, "-o", tmp_path / "out")
+
+
+def test_the_same_scan_in_another_unit_and_frame(weights: Path, tmp_path: Path) -> None:
+    points = room()
+    coord = np.round(columns(points, "x", "y", "z").astype(np.float64) * 128) / 128  # exact in every frame
+    normal = columns(points, "nx", "ny", "nz")
+    frames = {
+        "plain": (coord, normal, ()),
+        "moved": (coord + np.array([512.0, 1024.0, 64.0]), normal, ()),
+        "turned": (coord[:, [0, 2, 1]] * [1, 1, -1], normal[:, [0, 2, 1]] * [1, 1, -1], ("--up", "y")),
+    }
+    labels = {}
+    for name, (where, facing, options) in frames.items():
+        moved = {**points, **dict(zip("xyz", where.T, strict=True))}
+        moved |= dict(zip(("nx", "ny", "nz"), facing.T.astype(np.float32), strict=True))
+        write_ply(tmp_path / f"{name}.ply", moved)
+        segment(tmp_path / f"{name}.ply", "-w", weights, "-o", tmp_path / "out", *options)
+        labels[name] = read_ply(tmp_path / "out" / f"{name}.ply").elements["vertex"]["label"]
+    np.testing.assert_array_equal(labels["moved"], labels["plain"])
+    np.testing.assert_array_equal(labels["turned"], labels["plain"])
+
+
+def test_view_knows_the_columns_and_the_axis_of_a_labelled_file(weights: Path, tmp_path: Path) -> None:
+    from ffnet3d.view import read_shown
+    from ffnet3d.view.told import told_by_summary
+
+    points = room()
+    table = columns(points, "x", "z", "y", "red", "green", "blue").astype(float)
+    np.savetxt(tmp_path / "room.xyz", table, fmt="%.4f %.4f %.4f %d %d %d")
+    segment(tmp_path / "room.xyz", "-w", weights, "-o", tmp_path / "out", "--up", "y")
+    told = told_by_summary(tmp_path / "out" / "room.xyz")
+    assert told.up == "y"
+    assert told.columns is not None
+    assert told.columns[-5:] == ("label", "confidence", "label_red", "label_green", "label_blue")
+    shown = read_shown(tmp_path / "out" / "room.xyz", scan=told)
+    assert shown.label is not None
+    assert np.ptp(shown.coord[:, 2]) == pytest.approx(2.5, abs=0.1)
+
+
+def test_warnings_of_many_scans_are_said(
+    weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for name in ("a", "b"):
+        write_ply(scans / f"{name}.ply", {axis: room()[axis] for axis in "xyz"})
+    segment(scans, "-w", weights, "-o", tmp_path / "out")
+    assert "b.ply: the network was trained with colours and the file has none" in caplog.text
+
+
+def test_names_must_be_as_many_as_classes(weights: Path, tmp_path: Path) -> None:
+    write_ply(tmp_path / "room.ply", room())
+    words = (tmp_path / "room.ply", "-w", weights, "-o", tmp_path / "out")
+    assert "has 3 classes, 2 are named" in refused(*words, "--classes", "wall,floor")
+    assert "workers must be 1 or more" in refused(*words, "--workers", 0)

@@ -91,6 +91,8 @@ def test_bfloat16_is_near(weights: Path) -> None:
         ({"coord": np.zeros((4, 3)), "color": np.zeros((3, 3))}, r"color must be \[4, 3\], got \[3, 3\]"),
         ({"coord": np.full((4, 3), np.nan)}, "coord holds NaN or infinity"),
         ({"coord": np.zeros((4, 3)), "color": np.full((4, 3), 300)}, "color must be 0-255, got 300 to 300"),
+        ({"coord": np.zeros((4, 3)), "color": np.full((4, 3), 0.5)}, "floats up to 1: multiply them by 255"),
+        ({"coord": np.full((4, 3), 5e5, np.float32)}, "give survey coordinates in float64"),
         ({"coord": np.arange(12).reshape(4, 3) * 1e6}, "are the coordinates in metres"),
     ],
 )

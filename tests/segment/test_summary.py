@@ -21,7 +21,9 @@ def made(tmp_path, coord, label, confidence=None, **options):
     scan = open_scan(write_scan(tmp_path / "a.ply", coord), ScanOptions(**options), RECIPE.features)
     confidence = np.full(len(label), 0.5, np.float32) if confidence is None else confidence
     labels = Labels(np.asarray(label, np.int16), np.asarray(confidence, np.float32))
-    return summarize(scan, labels, SEGMENTER, tmp_path / "out.ply", {"read": 0.12345}, "weights.onnx")
+    return summarize(
+        scan, labels, SEGMENTER, tmp_path / "out.ply", ("x", "label"), {"read": 0.12345}, "weights.onnx"
+    )
 
 
 def plane(step=0.02, size=(4.0, 3.0)):
