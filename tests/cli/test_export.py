@@ -50,7 +50,7 @@ def test_onnx_with_a_recipe_given_in_words(weights: Path, tmp_path: Path) -> Non
     ("name", "words", "message"),
     [
         ("model.bin", (), r"model.bin: end the name in .onnx \(ONNX\) or .pt2"),
-        ("model.onnx", (), r"config.json does not say its grid_size: give --grid-size 0.02"),
+        ("model.onnx", (), r"config.json does not say its grid_size.*: give --grid-size METRES"),
         ("model.onnx", ("--grid-size", "1"), "config.json does not say its classes: give --classes"),
         ("model.pt2", ("--grid-size", "1", "--classes", "a,b"), r"takes 3 numbers .*--features color"),
         (
