@@ -117,16 +117,22 @@ class Scan(Points):
     def rows(self, rows: int) -> Iterator[Rows]:
         """The points under the names of columns: x, y, z in the whole's frame, NaN where they are invalid."""
         for raw in self.read(rows, scaled=True):
-            x, y, z = (raw[name].astype(np.float64) for name in self.coord or ())
-            if self.coord == SPHERICAL:
-                x, y, z = x * np.cos(z) * np.cos(y), x * np.cos(z) * np.sin(y), x * np.sin(z)
-            rotation, translation = self.pose
-            coord = np.stack([x, y, z], axis=1) @ rotation.T + translation
+            coord = self._placed(*(raw[name] for name in self.coord or ()))
             invalid = raw.get("cartesianInvalidState" if self.coord == CARTESIAN else "sphericalInvalidState")
             if invalid is not None:
                 coord[invalid != 0] = np.nan
             columns = {field.column: raw[field.name] for field in self.fields}
             yield {**columns, "x": coord[:, 0].copy(), "y": coord[:, 1].copy(), "z": coord[:, 2].copy()}
+
+    def _placed(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Coordinates of the scan, or its range, azimuth and elevation, as [n, 3] in the whole's frame."""
+        with np.errstate(all="ignore"):  # what is no finite number stays none
+            x, y, z = x.astype(np.float64), y.astype(np.float64), z.astype(np.float64)
+            if self.coord == SPHERICAL:
+                x, y, z = x * np.cos(z) * np.cos(y), x * np.cos(z) * np.sin(y), x * np.sin(z)
+            rotation, translation = self.pose
+            placed: np.ndarray = np.stack([x, y, z], axis=1) @ rotation.T + translation
+            return placed
 
     def _numbers(self, node: Any, names: str) -> list[float]:
         structure = self.libe57.StructureNode(node)

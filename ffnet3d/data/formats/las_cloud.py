@@ -98,7 +98,8 @@ class LasCloud(Cloud):
             yield points
 
     def _columns(self, points: Any) -> Rows:
-        columns: Rows = {name: np.asarray(points[name], np.float64) for name in COORD}
+        with np.errstate(over="ignore", invalid="ignore"):  # odd scales: infinity, or no number
+            columns: Rows = {name: np.asarray(points[name], np.float64) for name in COORD}
         for name in points.point_format.dimension_names:
             if name in ("X", "Y", "Z"):
                 continue

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from ffnet3d.data.formats.laz_chunks import check_chunks, parse_compression
+
 LEGACY = struct.Struct("<4s90xHIIBHI")
 """Signature, size of the header, offset of the points, number of VLRs, format, size and number of points."""
 LATER = struct.Struct("<QIQ")  # at byte 235, from version 1.4: start and number of the extended VLRs; points
-ITEM = struct.Struct("<HHH")
-ANY = 2**32 - 1  # chunk size of files whose chunks differ
 
 
 class Record(NamedTuple):
@@ -77,47 +77,14 @@ def _check_compressed(
     file: Path, stream: BinaryIO, records: list[Record], offset: int, row: int, count: int
 ) -> None:
     """ValueError where the chunks of a LAZ file cannot hold the points."""
-    chunk_size, item_size, chunked = _compression(file, stream, records)
-    if item_size != row:
-        raise ValueError(f"{file}: its points have {row} bytes, but {item_size} when decompressed")
-    if not count or not chunked:
-        return
-    table, chunks = _chunk_table(file, stream, offset)
-    held = table - offset - 8
-    if chunks * row > held:
-        raise ValueError(
-            f"{file}: {chunks} chunks promised in {held} bytes, but each begins with a point of {row}"
-        )
-    if not chunks or (chunk_size != ANY and count > chunks * chunk_size):
-        raise ValueError(
-            f"{file}: the header promises {count} points, the file holds {chunks * chunk_size} at most"
-        )
-
-
-def _compression(file: Path, stream: BinaryIO, records: list[Record]) -> tuple[int, int, bool]:
-    """Points of a chunk, bytes of a point, and whether there are chunks, by the LASzip record."""
+    data = b""
     for record in records:
-        if record.user == b"laszip encoded" and record.number == 22204 and record.size >= 34:
+        if record.user == b"laszip encoded" and record.number == 22204:
             stream.seek(record.position)
             data = stream.read(record.size)
-            compressor, chunk_size, items = struct.unpack_from("<H10xI16xH", data)
-            if 34 + items * ITEM.size <= len(data):
-                item_size = sum(ITEM.unpack_from(data, 34 + i * ITEM.size)[1] for i in range(items))
-                return chunk_size, item_size, compressor in (2, 3)
-    raise ValueError(f"{file}: its points are compressed, but no valid LASzip record says how")
-
-
-def _chunk_table(file: Path, stream: BinaryIO, offset: int) -> tuple[int, int]:
-    """Where the table of chunks is, and how many it lists."""
-    size = stream.seek(0, 2)
-    stream.seek(offset)
-    position = int.from_bytes(stream.read(8), "little", signed=True)
-    if position == -1:  # written to a pipe: the position is at the end
-        stream.seek(max(size - 8, 0))
-        position = int.from_bytes(stream.read(8), "little", signed=True)
-    if not offset + 8 <= position <= size - 8:
-        raise ValueError(
-            f"{file}: its chunk table should be at byte {position}, but the file has {size} bytes"
-        )
-    stream.seek(position + 4)
-    return position, int.from_bytes(stream.read(4), "little")
+            break
+    compression = parse_compression(file, data)
+    if compression.row != row:
+        raise ValueError(f"{file}: its points have {row} bytes, but {compression.row} when decompressed")
+    if count and compression.chunked:
+        check_chunks(file, stream, compression, offset, count)

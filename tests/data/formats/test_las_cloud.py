@@ -142,6 +142,20 @@ def test_every_cut_is_refused(tmp_path: Path, suffix: str) -> None:
             read_all(LasCloud(file))
 
 
+def test_layers_beyond_the_file_are_refused_before_they_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "scan.laz"
+    las = write_las(file, 20, 7, "1.4")
+    data = bytearray(file.read_bytes())
+    with laspy.open(file) as reader:
+        sizes = reader.header.offset_to_point_data + 8 + las.header.point_format.size + 4
+    data[sizes : sizes + 4] = struct.pack("<I", 2**32 - 10)
+    file.write_bytes(data)
+    with pytest.raises(
+        ValueError, match=r"scan\.laz: its chunk 0 ends at byte 42949\d*, but the points do at"
+    ):
+        LasCloud(file)
+
+
 @pytest.mark.parametrize(
     ("at", "data", "message"),
     [
