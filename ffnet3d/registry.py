@@ -27,6 +27,17 @@ def require(module: str, extra: str) -> ModuleType:
         raise ImportError(f"{module} is needed here: pip install 'ffnet3d[{extra}]' ({error})") from error
 
 
+def from_home(package: str, homes: Mapping[str, Iterable[str]], name: str) -> Any:
+    """The attribute `name` of a package whose names live in its modules: `homes`, module -> its names.
+
+    For a package's `__getattr__`, so that modules are imported on first use. AttributeError for other names.
+    """
+    for home, names in homes.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{package}.{home}"), name)
+    raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+
 class Registry:
     """Classes of one kind by the name that a config's `type=` gives them."""
 

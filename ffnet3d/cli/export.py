@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ffnet3d.cli.app import app
+from ffnet3d.cli.options import split_names
 
 EXAMPLES = """Examples:
 
@@ -29,9 +30,12 @@ def export_command(
         float | None, typer.Option(help="Edge of a voxel in metres, where the weights do not know it.")
     ] = None,
     features: Annotated[
-        str, typer.Option(help="Input in order, of color, normal, coord: where the weights do not know it.")
-    ] = "",
-    classes: Annotated[str, typer.Option(help="Names by label, where the weights do not know them.")] = "",
+        str | None,
+        typer.Option(help="Input in order, of color, normal, coord: where the weights do not know it."),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Names by label, where the weights do not know them.")
+    ] = None,
     condition: Annotated[
         str | None, typer.Option(help="Data set whose norms to export: for networks with norms by data set.")
     ] = None,
@@ -47,17 +51,11 @@ def export_command(
 
     given: dict[str, Any] = {
         "grid_size": grid_size,
-        "features": _names(features),
-        "classes": _names(classes),
+        "features": split_names(features),
+        "classes": split_names(classes),
     }
     segmentor, recipe = load_torch(weights, **given)
     write = export_onnx if out.suffix == ".onnx" else export_archive
     difference = write(segmentor, recipe, out, condition)
     size = out.stat().st_size / 2**20
     typer.echo(f"{out}: {size:.1f} MiB; its logits differ from PyTorch's by {difference:.1e} at most")
-
-
-def _names(text: str) -> tuple[str, ...] | None:
-    """Names of a comma-separated text; None where there are none."""
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    return names or None

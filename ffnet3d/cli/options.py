@@ -27,3 +27,8 @@ def parse_flag(option: str, value: str) -> bool:
     if value.lower() not in ("true", "false"):
         raise ValueError(f"{option} takes true or false, not {value!r}")
     return value.lower() == "true"
+
+
+def split_names(text: str | None) -> tuple[str, ...] | None:
+    """Names between commas."""
+    return None if text is None else tuple(name.strip() for name in text.split(","))

@@ -92,7 +92,7 @@ def chosen_workers(workers: int | None) -> int:
     """The option's value, or the cores that this process may use; ValueError for none."""
     if workers is not None and workers < 1:
         raise ValueError(f"--workers must be 1 or more, got {workers}")
-    from ffnet3d.engine.distributed import usable_cores
+    from ffnet3d.processes import usable_cores
 
     return workers or usable_cores()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ffnet3d.cli.app import app
+from ffnet3d.cli.options import split_names
 
 if TYPE_CHECKING:
     from ffnet3d.segment.job import Job
@@ -174,8 +175,3 @@ def silent(name: str) -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-def split_names(text: str | None) -> tuple[str, ...] | None:
-    """Names between commas."""
-    return None if text is None else tuple(name.strip() for name in text.split(","))

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ffnet3d.cli.app import app
+from ffnet3d.cli.options import split_names
 
 EXAMPLES = """Examples:
 
@@ -56,7 +57,7 @@ def view(
     from ffnet3d.view.told import told_by_summary
 
     told = told_by_summary(file)
-    scan = ScanOptions(up=up or told.up, columns=tuple(columns.split(",")) if columns else told.columns)
+    scan = ScanOptions(up=up or told.up, columns=split_names(columns or None) or told.columns)
     if html is not None:
         if html.is_dir() or not html.parent.is_dir():
             wrong = "is a folder" if html.is_dir() else f"there is no folder {html.parent}"

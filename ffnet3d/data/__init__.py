@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ffnet3d.registry import from_home
+
 if TYPE_CHECKING:
     from ffnet3d.data import transforms
     from ffnet3d.data.classes import (
@@ -95,10 +97,7 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.transforms")
     if name in ("DATASETS", "TRANSFORMS"):
         import_module(f"{__name__}.datasets")  # its classes, and the transforms, register
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return from_home(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

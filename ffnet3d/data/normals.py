@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ffnet3d.registry import require
-from ffnet3d.voxels.voxelize import Voxels, voxelize
+from ffnet3d.voxels.voxelize import voxelize
 
 logger = logging.getLogger(__name__)
 
@@ -55,17 +55,12 @@ def estimate_normals(coord: np.ndarray, neighbors: int = 16) -> np.ndarray:
     if len(coord) == 0:
         return np.zeros((0, 3), dtype=np.float32)
     voxels = voxelize(coord, GRID_SIZE)
-    points = _voxel_means(coord, voxels)
+    points = voxels.means(coord)
     if len(points) < 3:
         normal = np.tile(np.array([0.0, 0.0, 1.0]), (len(points), 1))
     else:
         normal = _orient(_plane_normals(points, min(neighbors, len(points))), points)
     return normal[voxels.inverse].astype(np.float32)
-
-
-def _voxel_means(coord: np.ndarray, voxels: Voxels) -> np.ndarray:
-    sums = np.add.reduceat(coord[voxels.order].astype(np.float64), voxels.starts[:-1], axis=0)
-    return sums / np.diff(voxels.starts)[:, None]
 
 
 def _plane_normals(points: np.ndarray, neighbors: int) -> np.ndarray:

@@ -6,14 +6,13 @@ The layout is the one that Pointcept's preprocessing writes: `coord` [N, 3] in m
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ffnet3d.atomic import write_folder
 
 MAX_COORD = 16384.0
 """Metres; float32 resolves a millimetre up to here."""
@@ -70,26 +69,12 @@ def write_scene(folder: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"{folder}: the arrays of a scene need one common length, got {lengths}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        staging.chmod(0o755)
+
+    def fill(staging: Path) -> None:
         for name, array in arrays.items():
             np.save(staging / f"{name}.npy", array, allow_pickle=False)
-        _put(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
-
-def _put(staging: Path, folder: Path) -> None:
-    """Rename `staging` to `folder`. A kill at any moment leaves a whole scene there, or none."""
-    if not folder.exists():
-        os.replace(staging, folder)
-        return
-    former = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    os.replace(folder, former)
-    os.replace(staging, folder)
-    shutil.rmtree(former, ignore_errors=True)
+    write_folder(folder, fill)
 
 
 def load_array(file: Path) -> np.ndarray:

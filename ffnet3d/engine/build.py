@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader
 from ffnet3d.data.datasets import SceneDataset
 from ffnet3d.data.loader import build_loader
 from ffnet3d.data.registry import DATASETS
-from ffnet3d.engine.distributed import usable_cores
 from ffnet3d.models import FFNet3D, SubMConv3d, build_model
 from ffnet3d.ops import resolve_backend
+from ffnet3d.processes import usable_cores
 from ffnet3d.voxels import PyramidPlan
 
 if TYPE_CHECKING:

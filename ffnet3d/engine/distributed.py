@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from ffnet3d.engine.errors import original_message
+from ffnet3d.processes import usable_cores
 from ffnet3d.registry import require
 
 if TYPE_CHECKING:
@@ -157,13 +158,6 @@ def close_group() -> None:
     """Part from the other processes: a gloo group that still lives when the interpreter ends aborts it."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,7 @@ def voxel_features(points: Points, voxels: Voxels, recipe: Recipe) -> NDArray[np
 
 def voxel_means(values: NDArray[np.generic], voxels: Voxels) -> NDArray[np.float32]:
     """Mean of the rows of `values` [N, C] in each voxel, [V, C]."""
-    sums = np.add.reduceat(values[voxels.order].astype(np.float64), voxels.starts[:-1], axis=0)
-    return (sums / voxels.counts[:, None]).astype(np.float32)
+    return voxels.means(values).astype(np.float32)
 
 
 def _colors(points: Points, voxels: Voxels, recipe: Recipe) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ffnet3d.data.formats.open import SUFFIXES, is_cloud
-from ffnet3d.segment.output import output_path
+from ffnet3d.segment.output import names_a_file, output_path
 
 FAILED = "failed.json"
 """In the output folder: the scans that could not be segmented."""
@@ -51,12 +51,12 @@ def find_jobs(scans: Sequence[Path], out: Path, format: str | None = None) -> li
     for named in scans:
         for scan, below in _scans_in(named, out):
             found.setdefault(scan.resolve(), (scan, below))
-    names_a_file = out.suffix.lower() in SUFFIXES and not out.is_dir()
-    if names_a_file and len(found) > 1:
+    is_file = names_a_file(out)
+    if is_file and len(found) > 1:
         raise ValueError(f"{out} names a file, but there are {len(found)} scans: name a folder")
-    places = [(scan, out if names_a_file else out / below) for scan, below in found.values()]
+    places = [(scan, out if is_file else out / below) for scan, below in found.values()]
     jobs = [Job(scan, output_path(scan, place, format)) for scan, place in places]
-    _check_places(jobs, jobs[0].out.parent if names_a_file else out)
+    _check_places(jobs, jobs[0].out.parent if is_file else out)
     return jobs
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ffnet3d.processes import usable_cores
 from ffnet3d.registry import require
 from ffnet3d.segment.exported import exported_of
 from ffnet3d.segment.network import Depths
@@ -88,4 +89,4 @@ def _threads(threads: int | None) -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     if asked.isdigit() and int(asked) > 0:
         return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()

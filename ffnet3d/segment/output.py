@@ -60,7 +60,7 @@ def output_path(scan: Path, out: Path, format: str | None = None) -> Path:
     """
     _check_format(format)
     suffix = f".{_plain(format)}" if format else ("" if scan.is_dir() else scan.suffix)
-    is_file = out.suffix.lower() in SUFFIXES and not out.is_dir()
+    is_file = names_a_file(out)
     if is_file and out.suffix.lower() != suffix.lower():
         hint = "or give --format ply" if out.suffix.lower() == ".ply" else "or name a folder"
         raise ValueError(
@@ -72,6 +72,11 @@ def output_path(scan: Path, out: Path, format: str | None = None) -> Path:
     if path.resolve() == scan.resolve():
         raise ValueError(f"{path}: the answer would overwrite the scan; name another folder or file")
     return path
+
+
+def names_a_file(out: Path) -> bool:
+    """Whether `out` means the file of one answer: by its suffix, unless there is a folder of that name."""
+    return out.suffix.lower() in SUFFIXES and not out.is_dir()
 
 
 def _check_format(format: str | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ffnet3d.data.scene import MAX_COORD
 from ffnet3d.segment.features import voxel_features
 from ffnet3d.segment.network import VoxelNetwork
 from ffnet3d.segment.points import Points
@@ -17,7 +18,6 @@ from ffnet3d.segment.weights import open_network
 from ffnet3d.voxels.voxelize import grid_coordinates, group_cells
 
 Floats = NDArray[np.float32]
-MAX_COORD = 16384.0  # metres; float32 resolves a millimetre up to here
 
 
 class Segmenter:

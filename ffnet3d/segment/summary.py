@@ -16,11 +16,8 @@ from ffnet3d.segment.labels import Labels
 from ffnet3d.segment.network import VoxelNetwork
 from ffnet3d.segment.recipe import Recipe
 from ffnet3d.segment.scan import Scan
-from ffnet3d.segment.summary_record import ClassSummary, Summary, read_summary, write_summary
-from ffnet3d.segment.summary_text import describe
+from ffnet3d.segment.summary_record import Summary
 from ffnet3d.version import __version__
-
-__all__ = ["ClassSummary", "Summary", "describe", "read_summary", "summarize", "write_summary"]
 
 PACKAGES = ("numpy", "torch", "onnxruntime")
 

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ffnet3d.atomic import write_atomic
-
 
 @dataclass(frozen=True)
 class ClassSummary:
@@ -79,12 +77,6 @@ class Summary:
     def as_dict(self) -> dict[str, Any]:
         """For JSON; `read_summary` reads it."""
         return asdict(self)
-
-
-def write_summary(path: Path, summary: Summary) -> None:
-    """Write it as JSON, whole or not at all."""
-    text = json.dumps(summary.as_dict(), indent=1)
-    write_atomic(path, lambda file: file.write(f"{text}\n".encode()))
 
 
 def read_summary(path: Path) -> Summary:

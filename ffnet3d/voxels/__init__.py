@@ -6,16 +6,17 @@ imported on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ffnet3d.registry import from_home
+from ffnet3d.voxels.numpy_keys import MAX_BITS
 from ffnet3d.voxels.numpy_pyramid import NumpyLevel, NumpyPyramid, build_numpy_pyramid
 from ffnet3d.voxels.voxelize import Voxels, grid_coordinates, group_cells, voxelize
 
 if TYPE_CHECKING:
     from ffnet3d.voxels.batching import batch2offset, offset2batch
     from ffnet3d.voxels.hilbert import hilbert_decode, hilbert_encode
-    from ffnet3d.voxels.keys import MAX_BATCH, MAX_BITS, check_grid, z_decode, z_encode
+    from ffnet3d.voxels.keys import MAX_BATCH, check_grid, z_decode, z_encode
     from ffnet3d.voxels.neighbors import build_neighbors, crop_kernel, is_symmetric
     from ffnet3d.voxels.orders import ORDERS, serialize
     from ffnet3d.voxels.pyramid import Level, Pyramid, PyramidPlan, build_pyramid
@@ -52,7 +53,7 @@ __all__ = [
 _HOMES = {
     "batching": ("batch2offset", "offset2batch"),
     "hilbert": ("hilbert_decode", "hilbert_encode"),
-    "keys": ("MAX_BATCH", "MAX_BITS", "check_grid", "z_decode", "z_encode"),
+    "keys": ("MAX_BATCH", "check_grid", "z_decode", "z_encode"),
     "neighbors": ("build_neighbors", "crop_kernel", "is_symmetric"),
     "orders": ("ORDERS", "serialize"),
     "pyramid": ("Level", "Pyramid", "PyramidPlan", "build_pyramid"),
@@ -60,10 +61,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return from_home(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

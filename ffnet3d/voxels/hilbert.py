@@ -12,12 +12,12 @@ from torch import Tensor
 from ffnet3d.voxels.keys import (
     CODE_BITS,
     CODE_MASK,
-    MAX_BITS,
     check_grid,
     deinterleave,
     interleave,
     join_key,
 )
+from ffnet3d.voxels.numpy_keys import MAX_BITS
 
 
 def hilbert_encode(grid_coord: Tensor, batch: Tensor | None = None) -> Tensor:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-MAX_BITS = 16
-"""Bits of a grid coordinate on each axis: 0..65535."""
+from ffnet3d.voxels.numpy_keys import MAX_BITS, SPREAD
+
 MAX_BATCH = 2**15
 """Batch indices are below this, so that a key fits into the 63 bits of a non-negative int64."""
 
@@ -19,8 +19,6 @@ BLOCK_ROWS = 2**17
 
 CODE_BITS = 3 * MAX_BITS
 CODE_MASK = (1 << CODE_BITS) - 1
-# After each shift by (16, 8, 4, 2) the bits that stay: the value's bits end up three places apart.
-_SPREAD = ((16, 0x0000FF0000FF), (8, 0x00F00F00F00F), (4, 0x0C30C30C30C3), (2, 0x249249249249))
 
 
 def check_grid(grid_coord: Tensor, batch: Tensor | None = None) -> None:
@@ -77,15 +75,15 @@ def deinterleave(code: Tensor) -> Tensor:
 
 def _interleave(axes: Tensor) -> Tensor:
     spread = axes.clone()
-    for shift, mask in _SPREAD:
+    for shift, mask in SPREAD:
         spread.bitwise_or_(spread << shift).bitwise_and_(mask)
     return (spread[:, 0] << 2) | (spread[:, 1] << 1) | spread[:, 2]
 
 
 def _deinterleave(code: Tensor) -> Tensor:
-    axes = torch.stack((code >> 2, code >> 1, code), dim=1).bitwise_and_(_SPREAD[-1][1])
-    kept = [mask for _, mask in _SPREAD[-2::-1]] + [(1 << MAX_BITS) - 1]
-    for (shift, _), mask in zip(reversed(_SPREAD), kept, strict=True):
+    axes = torch.stack((code >> 2, code >> 1, code), dim=1).bitwise_and_(SPREAD[-1][1])
+    kept = [mask for _, mask in SPREAD[-2::-1]] + [(1 << MAX_BITS) - 1]
+    for (shift, _), mask in zip(reversed(SPREAD), kept, strict=True):
         axes.bitwise_or_(axes >> shift).bitwise_and_(mask)
     return axes
 

@@ -13,7 +13,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnet3d.voxels.numpy_keys import MAX_BITS, first_of_runs, sort_keys, z_keys
+from ffnet3d.voxels.numpy_keys import check_cells, first_of_runs, sort_keys, z_keys
 from ffnet3d.voxels.plan import (
     OCTANTS,
     check_plan,
@@ -78,7 +78,7 @@ def build_numpy_pyramid(
     for voxels that are not integers in 0..65535.
     """
     shifts = check_plan(strides, kernel_sizes)
-    cells = _check_cells(grid_coord)
+    cells = check_cells(grid_coord)
     sorted_key, order = sort_keys(z_keys(cells))
     first = first_of_runs(sorted_key)
     point_to_voxel = np.empty_like(order)
@@ -96,21 +96,6 @@ def build_numpy_pyramid(
             children.append(child)
         levels.append(NumpyLevel(cell, {size: tables[generation][size] for size in sorted(sizes)}))
     return NumpyPyramid(tuple(levels), tuple(parents), tuple(children), point_to_voxel)
-
-
-def _check_cells(grid_coord: NDArray[np.integer]) -> NDArray[np.uint16]:
-    """The voxels as [3, N]; ValueError for what are none."""
-    if grid_coord.ndim != 2 or grid_coord.shape[1] != 3:
-        raise ValueError(f"grid_coord must be [N, 3], got {list(grid_coord.shape)}")
-    if grid_coord.dtype.kind not in "iu":
-        raise ValueError(f"grid_coord must be integers, got {grid_coord.dtype}: voxelize the points first")
-    low, high = int(grid_coord.min(initial=0)), int(grid_coord.max(initial=0))
-    if low < 0 or high >= 1 << MAX_BITS:
-        raise ValueError(
-            f"grid_coord must lie in 0..{(1 << MAX_BITS) - 1}, got {low}..{high}: subtract its minimum on "
-            "each axis; if it is too large still, are the coordinates in metres?"
-        )
-    return np.array(grid_coord.T, dtype=np.uint16, order="C")
 
 
 def _coarsen(key: Integers, shift: int) -> tuple[Integers, Integers, Table]:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnet3d.voxels.numpy_keys import MAX_BITS, first_of_runs, sort_keys, z_keys
+from ffnet3d.voxels.numpy_keys import MAX_BITS, check_cells, first_of_runs, sort_keys, z_keys
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,12 @@ class Voxels:
         inverse[self.order] = np.repeat(np.arange(len(self.counts)), self.counts)
         return inverse
 
+    def means(self, values: NDArray[np.generic]) -> NDArray[np.float64]:
+        """The mean of the rows of `values` [N, C] over each voxel's points, [M, C]."""
+        sums = np.add.reduceat(values[self.order].astype(np.float64), self.starts[:-1], axis=0)
+        means: NDArray[np.float64] = sums / self.counts[:, None]
+        return means
+
     def grid_coord_of(self, points: NDArray[np.int64]) -> NDArray[np.int64]:
         """The voxels [K, 3] of the points with the numbers `points` [K]."""
         return np.stack([axis.take(points) for axis in self.cells], axis=1).astype(np.int64)
@@ -63,10 +69,7 @@ def voxelize(coord: NDArray[np.floating], grid_size: float) -> Voxels:
 
 def group_cells(grid_coord: NDArray[np.integer]) -> Voxels:
     """Group points by voxel, where the voxels [N, 3] are known; ValueError outside 0..65535."""
-    low, high = int(grid_coord.min(initial=0)), int(grid_coord.max(initial=0))
-    if low < 0 or high >= 1 << MAX_BITS:
-        raise ValueError(f"voxels must lie in 0..{(1 << MAX_BITS) - 1}, got {low}..{high}")
-    return _group(np.array(grid_coord.T, dtype=np.uint16, order="C"))
+    return _group(check_cells(grid_coord))
 
 
 def _group(cells: NDArray[np.uint16]) -> Voxels:

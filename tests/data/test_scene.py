@@ -152,8 +152,8 @@ def test_a_kill_while_a_scene_is_replaced_leaves_no_part_of_one(
         left[0] -= 1
         die() if left[0] < 0 else rename(source, target)
 
-    monkeypatch.setattr("ffnet3d.data.scene.os.replace", some)
-    monkeypatch.setattr("ffnet3d.data.scene.shutil.rmtree", die)
+    monkeypatch.setattr("ffnet3d.atomic.os.replace", some)
+    monkeypatch.setattr("ffnet3d.atomic.shutil.rmtree", die)
     with pytest.raises(SystemExit):
         write_scene(tmp_path / "room", arrays(20))
     visible = [path for path in tmp_path.iterdir() if not path.name.startswith(".")]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from ffnet3d.atomic import write_folder
 from ffnet3d.data.formats.arrays_cloud import ArraysCloud
 from ffnet3d.data.formats.cloud import CHUNK, Addition
-from ffnet3d.data.formats.folder_write import write_folder
 from ffnet3d.data.formats.stored_array import StoredArray, stored_array
 
 
