@@ -1,0 +1,1 @@
+"""Instruments: what a trained network does, what its parts are worth, and where it fails."""
