@@ -11,10 +11,23 @@ import sys
 
 import typer
 
-from ffnet3d.cli import data, experiments, export, machine, prepare, runs, segment, submission, view, weights
+from ffnet3d.cli import (
+    analyze,
+    data,
+    experiments,
+    export,
+    machine,
+    prepare,
+    runs,
+    segment,
+    submission,
+    view,
+    weights,
+)
 from ffnet3d.cli.app import app
 
 __all__ = [
+    "analyze",
     "app",
     "data",
     "experiments",

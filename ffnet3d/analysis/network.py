@@ -1,0 +1,115 @@
+"""A trained network opened up for study: unfused, in evaluation mode, its modules within reach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ffnet3d.models import FFNet3D, SubMConv3d
+from ffnet3d.ops import resolve_backend
+from ffnet3d.segment.recipe import Recipe
+from ffnet3d.segment.torch_network import check_condition, check_recipe, choose_device, find_backbone
+from ffnet3d.segment.weights import ONNX, SAFETENSORS, find_weights, load_torch
+
+
+@dataclass(frozen=True)
+class Network:
+    """A segmentor to study.
+
+    Args:
+        name: short, for tables and file names; no other network of the study has it.
+        segmentor: in evaluation mode, on `device`, its norms not folded into its convolutions.
+        recipe: what its input is made of.
+        device: where it runs.
+        condition: for norms by data set, the data set whose norms apply.
+    """
+
+    name: str
+    segmentor: nn.Module
+    recipe: Recipe
+    device: torch.device
+    condition: str | None = None
+
+    @property
+    def backbone(self) -> FFNet3D:
+        """The FFNet3D in it."""
+        return find_backbone(self.segmentor)
+
+
+def open_networks(
+    weights: Sequence[Path], device: str | None = None, condition: str | None = None, **given: Any
+) -> tuple[Network, ...]:
+    """The networks in `weights`, each as `ffnet3d.segment.weights.load_torch` reads it.
+
+    `device` and `condition` are as of `TorchNetwork`, `given` parts of the recipe. Raises ValueError naming
+    the file that is no network of PyTorch, or does not say what is needed.
+    """
+    for file in weights:
+        if find_weights(file).suffix.lower() == ONNX:
+            raise ValueError(
+                f"{file}: an ONNX file has its norms folded in and no modules to look into: give the weights "
+                "that it was exported from (a run's folder, a .pth, or a model.safetensors)"
+            )
+    names = unique_names([short_name(file) for file in weights])
+    return tuple(
+        open_network(name, file, device, condition, given) for name, file in zip(names, weights, strict=True)
+    )
+
+
+def open_network(
+    name: str, weights: Path, device: str | None, condition: str | None, given: Mapping[str, Any]
+) -> Network:
+    """One of them, under its name."""
+    segmentor, recipe = load_torch(weights, **given)
+    return study_network(segmentor, recipe, name, device, condition)
+
+
+def study_network(
+    segmentor: nn.Module,
+    recipe: Recipe,
+    name: str = "network",
+    device: str | None = None,
+    condition: str | None = None,
+) -> Network:
+    """A segmentor as a `Network`; it is put into evaluation mode and onto the device.
+
+    Raises ValueError for one that is fused, without FFNet3D, or not of the recipe's features.
+    """
+    config = find_backbone(segmentor).config
+    check_recipe(recipe, config.in_channels)
+    condition = check_condition(condition, config.pdnorm_conditions if config.has_prompt else ())
+    convolutions = [module for module in segmentor.modules() if isinstance(module, SubMConv3d)]
+    if any(convolution.activation is not None for convolution in convolutions):
+        raise ValueError(f"{name} is fused: study the network that it was fused from")
+    chosen = choose_device(device)
+    backend = resolve_backend("auto", chosen.type).name
+    for convolution in convolutions:
+        convolution.backend = backend
+    return Network(name, segmentor.eval().to(chosen), recipe, chosen, condition)
+
+
+def short_name(weights: Path) -> str:
+    """What a user calls weights: the run's name, with a checkpoint's where one is named."""
+    path = weights.resolve()
+    if path.name == SAFETENSORS:
+        return path.parent.name
+    if path.parent.name == "model":
+        return f"{path.parent.parent.name}-{path.stem}"
+    return path.name if path.is_dir() else path.stem
+
+
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, with a number behind those that stood before: room, room-2, room-3."""
+    taken: list[str] = []
+    for name in names:
+        number, unused = 1, name
+        while unused in taken:
+            number += 1
+            unused = f"{name}-{number}"
+        taken.append(unused)
+    return tuple(taken)

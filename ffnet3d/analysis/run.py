@@ -1,0 +1,87 @@
+"""Networks and scans in, a folder with the page, the figures and the clouds of the instruments out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ffnet3d.analysis.page import Section, Table, write_page
+from ffnet3d.analysis.study import Study
+from ffnet3d.atomic import write_atomic
+from ffnet3d.version import __version__
+
+Instrument: TypeAlias = "Callable[[Study, Path], Section]"
+"""Looks at a study, writes its pictures and clouds into the folder, and returns its section of the page."""
+
+INSTRUMENTS: dict[str, Instrument] = {}
+
+
+def choose(only: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of instruments in the page's order, all by default; ValueError for one that is not known."""
+    if only is None:
+        return tuple(INSTRUMENTS)
+    if unknown := [name for name in only if name not in INSTRUMENTS]:
+        raise ValueError(f"--only {unknown[0]}: the instruments are {', '.join(INSTRUMENTS)}")
+    return tuple(name for name in INSTRUMENTS if name in only)
+
+
+def analyze(study: Study, folder: Path, only: Sequence[str] | None = None) -> Path:
+    """Apply instruments to a study and write `folder`/index.html and analysis.json; returns the page.
+
+    Both are written anew after each instrument: what one has found stays, whatever befalls the next.
+    """
+    names = choose(only)
+    folder.mkdir(parents=True, exist_ok=True)
+    sections: dict[str, Section] = {}
+    page = folder / "index.html"
+    for name in names:
+        sections[name] = INSTRUMENTS[name](study, folder)
+        write_figures(folder / "analysis.json", study, sections)
+        page = write_page(folder, title_of(study), about(study), tuple(sections.values()))
+    return page
+
+
+def title_of(study: Study) -> str:
+    """What the page is of."""
+    return f"Analysis of {', '.join(network.name for network in study.networks)}"
+
+
+def about(study: Study) -> Table:
+    """What was looked at: a row for each network on each scan."""
+    rows = tuple(
+        (
+            case.network.name,
+            case.scene.name,
+            f"{len(case.scene.points):,}",
+            f"{case.scene.num_voxels:,}",
+            f"{1000 * case.network.recipe.grid_size:g}",
+            "yes" if case.scene.truth is not None else "no",
+        )
+        for case in study.cases
+    )
+    return Table(("network", "scan", "points", "voxels", "voxel edge (mm)", "true labels"), rows)
+
+
+def write_figures(file: Path, study: Study, sections: dict[str, Section]) -> None:
+    """All figures as JSON."""
+    figures: dict[str, Any] = {
+        "ffnet3d": __version__,
+        "networks": [
+            {"name": network.name, "recipe": network.recipe.as_dict()} for network in study.networks
+        ],
+        "scans": [
+            {
+                "network": case.network.name,
+                "name": case.scene.name,
+                "points": len(case.scene.points),
+                "voxels": case.scene.num_voxels,
+                "notes": list(case.scene.notes),
+            }
+            for case in study.cases
+        ],
+        "sections": {name: dict(section.figures) for name, section in sections.items()},
+    }
+    text = json.dumps(figures, indent=1, allow_nan=False) + "\n"
+    write_atomic(file, lambda stream: stream.write(text.encode()))
