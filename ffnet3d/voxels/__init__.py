@@ -9,6 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ffnet3d.registry import from_home
+from ffnet3d.voxels.kernels import (
+    Kernel,
+    check_kernel,
+    kernel_columns,
+    kernel_extent,
+    kernel_offsets,
+    sorted_kernels,
+)
 from ffnet3d.voxels.numpy_keys import MAX_BITS
 from ffnet3d.voxels.numpy_pyramid import NumpyLevel, NumpyPyramid, build_numpy_pyramid
 from ffnet3d.voxels.voxelize import Voxels, grid_coordinates, group_cells, voxelize
@@ -25,6 +33,7 @@ __all__ = [
     "MAX_BATCH",
     "MAX_BITS",
     "ORDERS",
+    "Kernel",
     "Level",
     "NumpyLevel",
     "NumpyPyramid",
@@ -36,14 +45,19 @@ __all__ = [
     "build_numpy_pyramid",
     "build_pyramid",
     "check_grid",
+    "check_kernel",
     "crop_kernel",
     "grid_coordinates",
     "group_cells",
     "hilbert_decode",
     "hilbert_encode",
     "is_symmetric",
+    "kernel_columns",
+    "kernel_extent",
+    "kernel_offsets",
     "offset2batch",
     "serialize",
+    "sorted_kernels",
     "voxelize",
     "z_decode",
     "z_encode",

@@ -1,8 +1,9 @@
-"""Neighbour tables: for each voxel the rows of the voxels in its k x k x k window.
+"""Neighbour tables: for each voxel the rows of the voxels in its window.
 
-`neighbors` [V, K], int32, K = k**3. Offsets are row-major over (dx, dy, dz), each from -(k // 2) to k // 2,
-dz fastest, so that column K // 2 is the voxel itself. A missing neighbour is V, one past the last row. The
-table is symmetric: neighbors[i, k] = j exactly where neighbors[j, K - 1 - k] = i.
+`neighbors` [V, K], int32, for the K offsets of a kernel (`ffnet3d.voxels.kernels`); those of the cube k have
+K = k**3, row-major over (dx, dy, dz), each from -(k // 2) to k // 2, dz fastest. Column K // 2 is the voxel
+itself. A missing neighbour is V, one past the last row. The table is symmetric:
+neighbors[i, k] = j exactly where neighbors[j, K - 1 - k] = i.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ffnet3d.voxels.kernels import Kernel, check_kernel, kernel_columns, kernel_offsets
 from ffnet3d.voxels.keys import z_encode
 from ffnet3d.voxels.octree import neighbor_tables
-from ffnet3d.voxels.plan import check_kernel_size
 
 
-def build_neighbors(grid_coord: Tensor, batch: Tensor, kernel_size: int) -> Tensor:
-    """Table int32 [V, kernel_size**3] of distinct voxels [V, 3] with batch indices [V], in any order.
+def build_neighbors(grid_coord: Tensor, batch: Tensor, kernel_size: Kernel) -> Tensor:
+    """Table int32 [V, K] of the kernel, for distinct voxels [V, 3] with batch indices [V], in any order.
 
-    Raises ValueError for an even kernel, repeated voxels, or what `check_grid` refuses.
+    Raises ValueError for what `check_kernel` or `check_grid` refuses, and for repeated voxels.
     """
-    check_kernel_size(kernel_size)
+    check_kernel(kernel_size)
     key, order = z_encode(grid_coord, batch).sort()
     if bool((key[1:] == key[:-1]).any()):
         raise ValueError("voxels are not unique: merge the points of a voxel first (build_pyramid does)")
@@ -28,18 +29,16 @@ def build_neighbors(grid_coord: Tensor, batch: Tensor, kernel_size: int) -> Tens
     return _reorder(table, order)
 
 
-def crop_kernel(neighbors: Tensor, kernel_size: int) -> Tensor:
-    """The table [V, kernel_size**3] of a smaller odd kernel, cut out of the middle of a larger one [V, K]."""
-    check_kernel_size(kernel_size)
-    outer = round(neighbors.shape[1] ** (1 / 3))
-    margin = (outer - kernel_size) // 2
-    if outer**3 != neighbors.shape[1] or margin < 0:
-        raise ValueError(
-            f"cannot cut a kernel of {kernel_size} out of a table of {neighbors.shape[1]} offsets"
-        )
-    middle = slice(margin, margin + kernel_size)
-    cube = neighbors.view(len(neighbors), outer, outer, outer)[:, middle, middle, middle]
-    return cube.reshape(len(neighbors), kernel_size**3)
+def crop_kernel(neighbors: Tensor, outer: Kernel, inner: Kernel) -> Tensor:
+    """The table of the kernel `inner`, cut out of that of `outer` [V, K].
+
+    Raises ValueError where `inner` is not within `outer`, or the table is not that of `outer`.
+    """
+    columns = kernel_columns(outer, inner)
+    offsets = len(kernel_offsets(outer))
+    if neighbors.dim() != 2 or neighbors.shape[1] != offsets:
+        raise ValueError(f"the table of kernel {outer!r} must be [V, {offsets}], got {list(neighbors.shape)}")
+    return neighbors[:, torch.from_numpy(columns).to(neighbors.device)]
 
 
 def is_symmetric(neighbors: Tensor) -> bool:

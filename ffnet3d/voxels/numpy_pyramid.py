@@ -13,19 +13,20 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from ffnet3d.voxels.kernels import Kernel, kernel_offsets, sorted_kernels
 from ffnet3d.voxels.numpy_keys import check_cells, first_of_runs, sort_keys, z_keys
 from ffnet3d.voxels.plan import (
     OCTANTS,
     check_plan,
     child_window,
-    coarse_kernel_size,
-    needed_sizes,
-    wanted_sizes,
+    coarse_kernels,
+    needed_kernels,
+    wanted_kernels,
 )
 
 Integers = NDArray[np.int64]
 Table = NDArray[np.int32]
-Tables = dict[int, Table]
+Tables = dict[Kernel, Table]
 BLOCK_BYTES = 2 * 2**20
 """Children copied side by side at a time: they stay in cache."""
 
@@ -35,7 +36,7 @@ class NumpyLevel:
     """The distinct voxels of one grid size, in z-order."""
 
     grid_coord: Integers  # [V, 3], in voxels of this level
-    neighbors: Mapping[int, Table]  # kernel size k -> [V, k**3], missing = V
+    neighbors: Mapping[Kernel, Table]  # kernel of K offsets -> [V, K], missing = V
 
     @property
     def num_voxels(self) -> int:
@@ -55,12 +56,12 @@ class NumpyPyramid:
     def tables(self) -> dict[str, Table]:
         """All that a network needs, under the names of an exported network's inputs, int32.
 
-        `neighbors_L_K` [V_L, K**3], `parents_L` [V_L] and `children_L` [V_{L+1}, stride**3] of level L.
+        `neighbors_L_KERNEL` [V_L, K], `parents_L` [V_L] and `children_L` [V_{L+1}, stride**3] of level L.
         """
         named = {
-            f"neighbors_{depth}_{size}": table
+            f"neighbors_{depth}_{kernel}": table
             for depth, level in enumerate(self.levels)
-            for size, table in level.neighbors.items()
+            for kernel, table in level.neighbors.items()
         }
         named |= {f"parents_{depth}": parents for depth, parents in enumerate(self.parents)}
         named |= {f"children_{depth}": children for depth, children in enumerate(self.children)}
@@ -70,7 +71,7 @@ class NumpyPyramid:
 def build_numpy_pyramid(
     grid_coord: NDArray[np.integer],
     strides: Sequence[int] = (2, 2, 2, 2),
-    kernel_sizes: Sequence[Collection[int]] = ((3, 5), (3,), (3,), (3,), (3,)),
+    kernel_sizes: Sequence[Collection[Kernel]] = ((3, 5), (3,), (3,), (3,), (3,)),
 ) -> NumpyPyramid:
     """The grid pyramid of one scene's points in voxels [N, 3] (integers, 0..65535), distinct or not.
 
@@ -85,16 +86,17 @@ def build_numpy_pyramid(
     point_to_voxel[order] = np.cumsum(first) - 1
     key, cell = sorted_key[first], cells[:, order[first]].T.astype(np.int64)
     generations = list(accumulate(shifts, initial=0))
-    tables = _neighbor_tables(key, wanted_sizes(generations, kernel_sizes))
+    tables = _neighbor_tables(key, wanted_kernels(generations, kernel_sizes))
     levels, parents, children = [], [], []
-    for depth, (generation, sizes) in enumerate(zip(generations, kernel_sizes, strict=True)):
+    for depth, (generation, kernels) in enumerate(zip(generations, kernel_sizes, strict=True)):
         if depth > 0:
             shift = shifts[depth - 1]
             key, parent, child = _coarsen(key, shift)
             cell = cell[first_of_runs(parent)] >> shift
             parents.append(parent.astype(np.int32))
             children.append(child)
-        levels.append(NumpyLevel(cell, {size: tables[generation][size] for size in sorted(sizes)}))
+        of_level = {kernel: tables[generation][kernel] for kernel in sorted_kernels(kernels)}
+        levels.append(NumpyLevel(cell, of_level))
     return NumpyPyramid(tuple(levels), tuple(parents), tuple(children), point_to_voxel)
 
 
@@ -109,52 +111,52 @@ def _coarsen(key: Integers, shift: int) -> tuple[Integers, Integers, Table]:
     return coarse[first], parent, children
 
 
-def _neighbor_tables(
-    key: Integers, kernel_sizes: Mapping[int, Collection[int]]
-) -> dict[int, dict[int, Table]]:
+def _neighbor_tables(key: Integers, wanted: Mapping[int, Collection[Kernel]]) -> dict[int, Tables]:
     """`ffnet3d.voxels.octree.neighbor_tables` of the sorted, distinct keys [V] of one scene."""
-    depth = max(*kernel_sizes, -(-int(key.max(initial=0)).bit_length() // 3))
-    needed = needed_sizes(kernel_sizes, depth)
+    depth = max(*wanted, -(-int(key.max(initial=0)).bit_length() // 3))
+    needed = needed_kernels(wanted, depth)
     climbed = []
     for _ in range(depth):
         key, parent, children = _coarsen(key, 1)
         climbed.append((parent, children))
-    current = {size: _isolated(len(key), size) for size in needed[depth]}
+    current = {kernel: _isolated(len(key), kernel) for kernel in needed[depth]}
     tables = {}
     for generation in range(depth, -1, -1):
-        sizes = needed[generation]
-        if sizes and generation < depth:
-            current = _refine(*climbed[generation], current[coarse_kernel_size(max(sizes))], sizes)
-        tables[generation] = {size: current[size] for size in kernel_sizes.get(generation, ())}
+        if generation < depth:
+            parents, current = current, {}
+            for coarse, kernels in coarse_kernels(needed[generation]).items():
+                current |= _refine(*climbed[generation], parents[coarse], kernels)
+        tables[generation] = {kernel: current[kernel] for kernel in wanted.get(generation, ())}
     return tables
 
 
-def _isolated(count: int, kernel_size: int) -> Table:
+def _isolated(count: int, kernel: Kernel) -> Table:
     """The table of cells that have no neighbours but themselves."""
-    table = np.full((count, kernel_size**3), count, dtype=np.int32)
-    table[:, kernel_size**3 // 2] = np.arange(count)
+    columns = len(kernel_offsets(kernel))
+    table = np.full((count, columns), count, dtype=np.int32)
+    table[:, columns // 2] = np.arange(count)
     return table
 
 
-def _refine(parent: Integers, children: Table, coarse: Table, sizes: Collection[int]) -> Tables:
-    """Tables [V, size**3] of cells from the table of their parents, as `ffnet3d.voxels.refine` has it.
+def _refine(parent: Integers, children: Table, coarse: Table, kernels: Collection[Kernel]) -> Tables:
+    """Tables [V, K] of cells from the table of their parents, as `ffnet3d.voxels.refine` has it.
 
-    parent: [V], ascending; children: [P, 8], missing = V; coarse: [P, K].
+    parent: [V], ascending; children: [P, 8], missing = V; coarse: [P, K'].
     """
     count, copied = len(parent), coarse.shape[1] * OCTANTS
     # The last line is a missing parent's.
     rows_of = np.concatenate((children, np.full((1, OCTANTS), count, dtype=np.int32)))
     octant = np.nonzero(children < count)[1]
-    windows = {size: child_window(size, coarse.shape[1]) for size in sizes}
-    tables = {size: np.empty((count, size**3), dtype=np.int32) for size in sizes}
+    windows = {kernel: child_window(kernel) for kernel in kernels}
+    tables = {kernel: np.empty((count, window.shape[1]), np.int32) for kernel, window in windows.items()}
     step = max(1, BLOCK_BYTES // (copied * coarse.itemsize))
     firsts = np.arange(0, len(coarse) + step, step)
     ends = np.searchsorted(parent, firsts)
     for begin, low, high in zip(firsts[:-1], ends[:-1], ends[1:], strict=True):
         near = rows_of.take(coarse[begin : begin + step].ravel(), axis=0).ravel()
         start = ((parent[low:high] - begin) * copied).astype(np.int32)[:, None]
-        for size, window in windows.items():
+        for kernel, window in windows.items():
             picked = window.take(octant[low:high], axis=0)
             picked += start
-            near.take(picked, out=tables[size][low:high], mode="clip")
+            near.take(picked, out=tables[kernel][low:high], mode="clip")
     return tables

@@ -13,27 +13,29 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
+from ffnet3d.voxels.kernels import Kernel, kernel_offsets
 from ffnet3d.voxels.keys import CODE_MASK, coarsen_key
-from ffnet3d.voxels.plan import OCTANTS, coarse_kernel_size, needed_sizes
+from ffnet3d.voxels.plan import OCTANTS, coarse_kernels, needed_kernels
 from ffnet3d.voxels.refine import empty_table, refine
 
 
-def neighbor_tables(key: Tensor, kernel_sizes: Mapping[int, Collection[int]]) -> dict[int, dict[int, Tensor]]:
+def neighbor_tables(key: Tensor, wanted: Mapping[int, Collection[Kernel]]) -> dict[int, dict[Kernel, Tensor]]:
     """Tables of the voxels with sorted, distinct z-order keys int64 [V], and of cells made of them.
 
-    `kernel_sizes[g]` are the odd kernels wanted of generation g. Returns `tables[g][kernel_size]`, int32
-    [V_g, kernel_size**3], cells in z-order (see `ffnet3d.voxels.neighbors` for the meaning of the entries).
+    `wanted[g]` are the kernels of generation g. Returns `tables[g][kernel]`, int32 [V_g, K], cells in
+    z-order (see `ffnet3d.voxels.neighbors` for the meaning of the entries).
     """
-    depth = max(*kernel_sizes, _depth(key))
-    needed = needed_sizes(kernel_sizes, depth)
+    depth = max(*wanted, _depth(key))
+    needed = needed_kernels(wanted, depth)
     slots, roots = _climb(key, depth)
-    current = {size: _isolated(roots, size, key.device) for size in needed[depth]}
+    current = {kernel: _isolated(roots, kernel, key.device) for kernel in needed[depth]}
     tables = {}
     for generation in range(depth, -1, -1):
-        sizes = needed[generation]
-        if sizes and generation < depth:
-            current = refine(slots[generation], current[coarse_kernel_size(max(sizes))], sizes)
-        tables[generation] = {size: current[size] for size in kernel_sizes.get(generation, ())}
+        if generation < depth:
+            parents, current = current, {}
+            for coarse, kernels in coarse_kernels(needed[generation]).items():
+                current |= refine(slots[generation], parents[coarse], kernels)
+        tables[generation] = {kernel: current[kernel] for kernel in wanted.get(generation, ())}
     return tables
 
 
@@ -53,8 +55,9 @@ def _climb(key: Tensor, depth: int) -> tuple[list[Tensor], int]:
     return slots, len(key)
 
 
-def _isolated(count: int, kernel_size: int, device: torch.device) -> Tensor:
+def _isolated(count: int, kernel: Kernel, device: torch.device) -> Tensor:
     """The table of cells that have no neighbours but themselves."""
-    table = empty_table(count, kernel_size**3, device).fill_(count)
-    table[:, kernel_size**3 // 2] = torch.arange(count, device=device)
+    columns = len(kernel_offsets(kernel))
+    table = empty_table(count, columns, device).fill_(count)
+    table[:, columns // 2] = torch.arange(count, device=device)
     return table

@@ -11,61 +11,97 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from ffnet3d.voxels.kernels import (
+    Kernel,
+    check_kernel,
+    find_offsets,
+    kernel_columns,
+    kernel_extent,
+    kernel_offsets,
+    map_edges,
+    shrunk_kernel,
+    sorted_kernels,
+    strip_kernels,
+)
+
+__all__ = [
+    "OCTANTS",
+    "Kernel",
+    "check_kernel",
+    "check_plan",
+    "child_window",
+    "coarse_kernel",
+    "coarse_kernels",
+    "kernel_columns",
+    "kernel_extent",
+    "kernel_offsets",
+    "needed_kernels",
+    "shrunk_kernel",
+    "sorted_kernels",
+    "strip_kernels",
+    "wanted_kernels",
+]
+
 OCTANTS = 8
 
 
-def check_plan(strides: Sequence[int], kernel_sizes: Sequence[Collection[int]]) -> list[int]:
+def check_plan(strides: Sequence[int], kernel_sizes: Sequence[Collection[Kernel]]) -> list[int]:
     """The shifts of the key, log2 of each stride; ValueError for strides or kernels that cannot be."""
     shifts = [_log2(stride) for stride in strides]
     if len(kernel_sizes) != len(shifts) + 1:
         raise ValueError(
             f"{len(shifts)} strides need {len(shifts) + 1} kernel_sizes, got {len(kernel_sizes)}"
         )
-    for size in chain.from_iterable(kernel_sizes):
-        check_kernel_size(size)
+    for kernel in chain.from_iterable(kernel_sizes):
+        check_kernel(kernel)
     return shifts
 
 
-def check_kernel_size(kernel_size: int) -> None:
-    """Raise ValueError unless `kernel_size` is an odd positive integer."""
-    if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f"kernel_size must be odd and positive, got {kernel_size!r}: the window is centred")
-
-
-def wanted_sizes(generations: Sequence[int], kernel_sizes: Sequence[Collection[int]]) -> dict[int, set[int]]:
+def wanted_kernels(
+    generations: Sequence[int], kernel_sizes: Sequence[Collection[Kernel]]
+) -> dict[int, set[Kernel]]:
     """The kernels of each generation. A stride of 1 puts two levels into one generation."""
-    wanted: dict[int, set[int]] = {generation: set() for generation in generations}
-    for generation, sizes in zip(generations, kernel_sizes, strict=True):
-        wanted[generation].update(sizes)
+    wanted: dict[int, set[Kernel]] = {generation: set() for generation in generations}
+    for generation, kernels in zip(generations, kernel_sizes, strict=True):
+        wanted[generation].update(kernels)
     return wanted
 
 
-def needed_sizes(kernel_sizes: Mapping[int, Collection[int]], depth: int) -> list[set[int]]:
-    """The kernels of each generation: those wanted, and that from which the generation below is derived."""
-    needed: list[set[int]] = []
+def needed_kernels(wanted: Mapping[int, Collection[Kernel]], depth: int) -> list[set[Kernel]]:
+    """The kernels of each generation: those wanted, and those from which the generation below is derived."""
+    needed: list[set[Kernel]] = []
     for generation in range(depth + 1):
-        below = needed[-1] if needed else set()
-        needed.append(set(kernel_sizes.get(generation, ())))
-        if below:
-            needed[-1].add(coarse_kernel_size(max(below)))
+        below = coarse_kernels(needed[-1]) if needed else {}
+        needed.append({*wanted.get(generation, ()), *below})
     return needed
 
 
-def coarse_kernel_size(kernel_size: int) -> int:
-    """The kernel of the parents' table from which one of `kernel_size` is derived: 3 for 3 and 5, 5 for 7."""
-    return 2 * ((kernel_size // 2 + 1) // 2) + 1
+def coarse_kernels(kernels: Collection[Kernel]) -> dict[Kernel, list[Kernel]]:
+    """Kernels by that of the parents' table from which they are derived (see `coarse_kernel`)."""
+    groups: dict[Kernel, list[Kernel]] = {}
+    for kernel in sorted_kernels(kernels):
+        groups.setdefault(coarse_kernel(kernel), []).append(kernel)
+    return groups
 
 
-def child_window(kernel_size: int, parents: int) -> NDArray[np.int32]:
-    """Where the window of a cell in each octant stands in the copied children of `parents`: int32 [8, K]."""
-    radius, edge = kernel_size // 2, round(parents ** (1 / 3))
-    # On one axis, by the bit of the octant and the offset: [2, kernel_size].
-    position = np.arange(2)[:, None] + np.arange(-radius, radius + 1)
-    outer, inner = position // 2 + edge // 2, position % 2
-    x, y, z = (outer * edge**axis * OCTANTS + inner * 2**axis for axis in (2, 1, 0))
-    window = x[:, None, None, :, None, None] + y[:, None, None, :, None] + z[:, None, None, :]
-    flat: NDArray[np.int32] = window.reshape(OCTANTS, kernel_size**3).astype(np.int32)
-    return flat
+def coarse_kernel(kernel: Kernel) -> Kernel:
+    """The smallest kernel of parents that covers `kernel` around any child: 3 for 3 and 5, 5 for 7 and 9.
+
+    A window of radius r reaches at most ceil(r / 2) parents away, axis by axis: "5x1x1" covers "9x1x1".
+    """
+    return map_edges(kernel, lambda edge: 2 * ((edge // 2 + 1) // 2) + 1)
+
+
+def child_window(kernel: Kernel) -> NDArray[np.int32]:
+    """Where the window of a cell in each octant stands in the copied children of its parent's window.
+
+    Returns int32 [8, K]: 8 * (column of `coarse_kernel(kernel)`) + octant, for each octant and offset.
+    """
+    octants = np.indices((2, 2, 2)).reshape(3, OCTANTS).T
+    position = octants[:, None] + kernel_offsets(kernel)
+    column, _ = find_offsets(coarse_kernel(kernel), position >> 1)
+    window: NDArray[np.int32] = (column * OCTANTS + (position & 1) @ np.array([4, 2, 1])).astype(np.int32)
+    return window
 
 
 def _log2(stride: int) -> int:

@@ -13,9 +13,10 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from ffnet3d.voxels.kernels import Kernel, sorted_kernels
 from ffnet3d.voxels.keys import coarsen_key, z_decode, z_encode
 from ffnet3d.voxels.octree import neighbor_tables
-from ffnet3d.voxels.plan import check_plan, wanted_sizes
+from ffnet3d.voxels.plan import check_plan, wanted_kernels
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Level:
 
     grid_coord: Tensor  # [V, 3] int64, in voxels of this level
     batch: Tensor  # [V] int64, non-decreasing
-    neighbors: Mapping[int, Tensor]  # kernel size k -> [V, k**3] int32, missing = V
+    neighbors: Mapping[Kernel, Tensor]  # kernel of K offsets -> [V, K] int32, missing = V
 
     @property
     def num_voxels(self) -> int:
@@ -36,12 +37,12 @@ class Level:
         return Level(
             self.grid_coord.to(device, non_blocking=non_blocking),
             self.batch.to(device, non_blocking=non_blocking),
-            {size: table.to(device, non_blocking=non_blocking) for size, table in self.neighbors.items()},
+            {kernel: table.to(device, non_blocking=non_blocking) for kernel, table in self.neighbors.items()},
         )
 
     def pin_memory(self) -> Level:
         """The same level in page-locked memory, from which a GPU fetches while the CPU goes on."""
-        tables = {size: table.pin_memory() for size, table in self.neighbors.items()}
+        tables = {kernel: table.pin_memory() for kernel, table in self.neighbors.items()}
         return Level(self.grid_coord.pin_memory(), self.batch.pin_memory(), tables)
 
 
@@ -92,7 +93,7 @@ class PyramidPlan:
     """The pyramid that a network asks for: the arguments `strides` and `kernel_sizes` of `build_pyramid`."""
 
     strides: tuple[int, ...]
-    kernel_sizes: tuple[Collection[int], ...]
+    kernel_sizes: tuple[Collection[Kernel], ...]
 
     def build(self, grid_coord: Tensor, batch: Tensor) -> Pyramid:
         """The pyramid of points in voxels [N, 3] with batch indices [N], see `build_pyramid`."""
@@ -104,12 +105,12 @@ def build_pyramid(
     grid_coord: Tensor,
     batch: Tensor,
     strides: Sequence[int] = (2, 2, 2, 2),
-    kernel_sizes: Sequence[Collection[int]] = ((3, 5), (3,), (3,), (3,), (3,)),
+    kernel_sizes: Sequence[Collection[Kernel]] = ((3, 5), (3,), (3,), (3,), (3,)),
 ) -> Pyramid:
     """The grid pyramid of points in voxels [N, 3] (integers, 0..65535) with batch indices [N].
 
-    `strides` are the powers of two between consecutive levels, `kernel_sizes` the odd kernels of each level
-    (one more than strides). Points that share a voxel become one voxel of level 0, and the levels do not
+    `strides` are the powers of two between consecutive levels, `kernel_sizes` the kernels of each level (one
+    more than strides). Points that share a voxel become one voxel of level 0, and the levels do not
     depend on the order of the points.
     Raises ValueError for other strides or kernels, and for what `check_grid` refuses.
     """
@@ -129,11 +130,11 @@ def build_pyramid(
 
 
 def _level_tables(
-    key: Tensor, generations: Sequence[int], kernel_sizes: Sequence[Collection[int]]
-) -> list[dict[int, Tensor]]:
-    """The tables of each level, by kernel size."""
-    tables = neighbor_tables(key, wanted_sizes(generations, kernel_sizes))
+    key: Tensor, generations: Sequence[int], kernel_sizes: Sequence[Collection[Kernel]]
+) -> list[dict[Kernel, Tensor]]:
+    """The tables of each level, by kernel."""
+    tables = neighbor_tables(key, wanted_kernels(generations, kernel_sizes))
     return [
-        {size: tables[generation][size] for size in sorted(sizes)}
-        for generation, sizes in zip(generations, kernel_sizes, strict=True)
+        {kernel: tables[generation][kernel] for kernel in sorted_kernels(kernels)}
+        for generation, kernels in zip(generations, kernel_sizes, strict=True)
     ]

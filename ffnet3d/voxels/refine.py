@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ffnet3d.voxels.kernels import Kernel
 from ffnet3d.voxels.plan import OCTANTS, child_window
 
 # Children copied side by side at a time. A GPU wants few large launches instead.
@@ -25,31 +26,30 @@ CPU_BLOCK_BYTES = 2 * 2**20
 GPU_BLOCK_BYTES = 64 * 2**20
 
 
-def refine(slot: Tensor, coarse: Tensor, kernel_sizes: Collection[int]) -> dict[int, Tensor]:
-    """Tables int32 [V, kernel_size**3] of cells, one for each kernel size.
+def refine(slot: Tensor, coarse: Tensor, kernels: Collection[Kernel]) -> dict[Kernel, Tensor]:
+    """Tables int32 [V, K] of cells, one for each of `kernels`, which share one `plan.coarse_kernel`.
 
     slot: int64 [V], ascending and distinct: 8 * (row of the cell's parent) + (octant, x the highest bit).
-    coarse: int32 [P, k**3], the table of the parents for `k = plan.coarse_kernel_size(max(kernel_sizes))`.
+    coarse: int32 [P, K'], the table of the parents for that coarse kernel.
     """
     parent, octant = (slot >> 3).int(), (slot & (OCTANTS - 1)).int()
     children = _child_rows(slot, len(coarse))
     copied = coarse.shape[1] * OCTANTS
-    windows = {
-        size: torch.from_numpy(child_window(size, coarse.shape[1])).to(slot.device) for size in kernel_sizes
-    }
-    tables = {size: empty_table(len(slot), size**3, slot.device) for size in kernel_sizes}
+    windows = {kernel: torch.from_numpy(child_window(kernel)).to(slot.device) for kernel in kernels}
+    widths = {kernel: window.shape[1] for kernel, window in windows.items()}
+    tables = {kernel: empty_table(len(slot), width, slot.device) for kernel, width in widths.items()}
     blocks = _blocks(parent, len(coarse), copied)
     # Reused buffers: fresh memory would cost more than what is written to it.
     near = empty_table(max(_length(parents) for parents, _ in blocks), copied, slot.device)
-    index = empty_table(max(_length(rows) for _, rows in blocks), max(kernel_sizes) ** 3, slot.device)
+    index = empty_table(max(_length(rows) for _, rows in blocks), max(widths.values()), slot.device)
     for parents, rows in blocks:
         sources = coarse[parents].view(-1)
         torch.index_select(children, 0, sources, out=near.view(-1, OCTANTS)[: len(sources)])
         start = (parent[rows] - parents.start)[:, None] * copied
-        for size, window in windows.items():
-            picked = index.view(-1)[: len(start) * size**3].view(-1, size**3)
+        for kernel, window in windows.items():
+            picked = index.view(-1)[: len(start) * widths[kernel]].view(-1, widths[kernel])
             torch.index_select(window, 0, octant[rows], out=picked).add_(start)
-            torch.index_select(near.view(-1), 0, picked.view(-1), out=tables[size][rows].view(-1))
+            torch.index_select(near.view(-1), 0, picked.view(-1), out=tables[kernel][rows].view(-1))
     return tables
 
 

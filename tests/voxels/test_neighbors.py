@@ -31,7 +31,7 @@ def test_table_is_symmetric_with_itself_in_the_middle(cells, kernel_size):
 @given(cell_lists(unique=True), st.sampled_from([(5, 3), (5, 1), (3, 3), (7, 5)]))
 def test_cropping_equals_building_the_smaller_kernel(cells, sizes):
     large, small = sizes
-    cropped = crop_kernel(build_neighbors(*tensors(cells), large), small)
+    cropped = crop_kernel(build_neighbors(*tensors(cells), large), large, small)
     assert torch.equal(cropped, build_neighbors(*tensors(cells), small))
 
 
@@ -72,7 +72,7 @@ def test_empty_and_single():
     empty = build_neighbors(torch.zeros(0, 3, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), 3)
     assert empty.shape == (0, 27)
     assert is_symmetric(empty)
-    assert crop_kernel(empty, 1).shape == (0, 1)
+    assert crop_kernel(empty, 3, 1).shape == (0, 1)
     single = build_neighbors(torch.tensor([[65535, 0, 7]]), torch.tensor([3]), 3)
     assert single.tolist() == [[1] * 13 + [0] + [1] * 13]
 
@@ -97,7 +97,7 @@ def test_other_errors():
     with pytest.raises(ValueError, match="negative value -1"):
         build_neighbors(grid_coord - 2, batch, 3)
     table = build_neighbors(grid_coord, batch, 3)
-    with pytest.raises(ValueError, match="cannot cut a kernel of 5 out of a table of 27 offsets"):
-        crop_kernel(table, 5)
-    with pytest.raises(ValueError, match="out of a table of 26 offsets"):
-        crop_kernel(table[:, :26], 1)
+    with pytest.raises(ValueError, match="kernel 5 is not within kernel 3"):
+        crop_kernel(table, 3, 5)
+    with pytest.raises(ValueError, match=r"the table of kernel 3 must be \[V, 27\], got \[1, 26\]"):
+        crop_kernel(table[:, :26], 3, 1)

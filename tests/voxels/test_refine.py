@@ -11,7 +11,7 @@ from voxels.oracle import Cell, neighbor_rows, parent_cell, sorted_cells
 from voxels.strategies import cell_lists, surface_cells
 
 from ffnet3d.voxels import build_pyramid, refine
-from ffnet3d.voxels.plan import coarse_kernel_size
+from ffnet3d.voxels.plan import coarse_kernel
 
 
 def slots(cells: list[Cell], parents: list[Cell]) -> Tensor:
@@ -22,11 +22,11 @@ def slots(cells: list[Cell], parents: list[Cell]) -> Tensor:
     )
 
 
-@given(cell_lists(unique=True), st.sets(st.sampled_from([1, 3, 5, 7, 9, 11]), min_size=1))
+@given(cell_lists(unique=True), st.sampled_from([{1}, {3}, {3, 5}, {7, 9}, {11}]))
 def test_tables_follow_from_the_parents(cells, kernel_sizes):
     cells = sorted_cells(cells)
     parents = sorted_cells([parent_cell(cell, 2) for cell in cells])
-    coarse_size = coarse_kernel_size(max(kernel_sizes))
+    coarse_size = coarse_kernel(max(kernel_sizes))
     coarse = torch.tensor(neighbor_rows(parents, coarse_size), dtype=torch.int32).view(-1, coarse_size**3)
     tables = refine.refine(slots(cells, parents), coarse, kernel_sizes)
     assert set(tables) == kernel_sizes
@@ -37,7 +37,7 @@ def test_tables_follow_from_the_parents(cells, kernel_sizes):
 
 
 def test_the_kernel_of_the_parents():
-    assert [coarse_kernel_size(size) for size in (1, 3, 5, 7, 9, 11)] == [1, 3, 3, 5, 5, 7]
+    assert [coarse_kernel(size) for size in (1, 3, 5, 7, 9, 11)] == [1, 3, 3, 5, 5, 7]
 
 
 @pytest.mark.parametrize("limit", [1, 3000, 100_000])
