@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ffnet3d.models import FFNet3D, SubMConv3d
+from ffnet3d.models import FFNet3D, Submanifold
 from ffnet3d.ops import resolve_backend
 from ffnet3d.segment.recipe import Recipe
 from ffnet3d.segment.torch_network import check_condition, check_recipe, choose_device, find_backbone
@@ -83,8 +83,8 @@ def study_network(
     config = find_backbone(segmentor).config
     check_recipe(recipe, config.in_channels)
     condition = check_condition(condition, config.pdnorm_conditions if config.has_prompt else ())
-    convolutions = [module for module in segmentor.modules() if isinstance(module, SubMConv3d)]
-    if any(convolution.activation is not None for convolution in convolutions):
+    convolutions = [module for module in segmentor.modules() if isinstance(module, Submanifold)]
+    if any(convolution.activation != "none" for convolution in convolutions):
         raise ValueError(f"{name} is fused: study the network that it was fused from")
     chosen = choose_device(device)
     backend = resolve_backend("auto", chosen.type).name

@@ -13,6 +13,8 @@ from typing import Any
 
 from ffnet3d.atomic import write_atomic
 
+NUMBER = ' class="number"'
+
 
 @dataclass(frozen=True)
 class Table:
@@ -52,6 +54,7 @@ class Section:
         tables: below the words.
         pictures: below the tables.
         files: names of further files in the page's folder (coloured clouds), each with what it is.
+        parts: sections within it, below all that; their figures are left out.
         figures: everything that is shown, as JSON holds it; goes into analysis.json.
     """
 
@@ -60,41 +63,44 @@ class Section:
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
+    parts: tuple[Section, ...] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
 
 
-def write_page(folder: Path, title: str, about: Table, sections: Sequence[Section]) -> Path:
+def write_page(folder: Path, title: str, sections: Sequence[Section]) -> Path:
     """Write `folder`/index.html, whole or not at all; the pictures are read from the folder. Returns it."""
     page = folder / "index.html"
-    text = fill_page(folder, title, about, sections)
+    text = fill_page(folder, title, sections)
     write_atomic(page, lambda stream: stream.write(text.encode()))
     return page
 
 
-def fill_page(folder: Path, title: str, about: Table, sections: Sequence[Section]) -> str:
+def fill_page(folder: Path, title: str, sections: Sequence[Section]) -> str:
     """The page's HTML."""
     template = resources.files("ffnet3d.analysis").joinpath("page.html").read_text(encoding="utf-8")
     return Template(template).substitute(
         title=html.escape(title),
-        about=table_html(about),
         contents="".join(
             f'<li><a href="#s{number}">{html.escape(section.title)}</a></li>'
             for number, section in enumerate(sections)
         ),
-        sections="".join(section_html(folder, section, number) for number, section in enumerate(sections)),
+        sections="".join(
+            f'<section id="s{number}">{section_html(folder, section)}</section>'
+            for number, section in enumerate(sections)
+        ),
     )
 
 
-def section_html(folder: Path, section: Section, number: int) -> str:
-    """One section, which links go to by its number."""
+def section_html(folder: Path, section: Section, depth: int = 2) -> str:
+    """One section and its parts, with a heading of that depth."""
     return "\n".join(
         [
-            f'<section id="s{number}"><h2>{html.escape(section.title)}</h2>',
+            f"<h{depth}>{html.escape(section.title)}</h{depth}>",
             *(f"<p>{html.escape(paragraph)}</p>" for paragraph in section.words),
             *map(table_html, section.tables),
             *(picture_html(folder, picture) for picture in section.pictures),
             files_html(section.files),
-            "</section>",
+            *(section_html(folder, part, depth + 1) for part in section.parts),
         ]
     )
 
@@ -102,7 +108,11 @@ def section_html(folder: Path, section: Section, number: int) -> str:
 def table_html(table: Table) -> str:
     """A table that scrolls by itself where it is wider than the page."""
     caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
-    header = "".join(f"<th>{html.escape(name)}</th>" for name in table.header)
+    columns = zip(table.header, zip(*table.rows, strict=True) if table.rows else table.header, strict=True)
+    header = "".join(
+        f"<th{NUMBER if all(map(is_number, column)) else ''}>{html.escape(name)}</th>"
+        for name, column in columns
+    )
     rows = "".join(f"<tr>{''.join(map(cell_html, row))}</tr>" for row in table.rows)
     body = f"{caption}<thead><tr>{header}</tr></thead><tbody>{rows}</tbody>"
     return f'<div class="scroll"><table>{body}</table></div>'
@@ -110,8 +120,12 @@ def table_html(table: Table) -> str:
 
 def cell_html(cell: str) -> str:
     """A cell; numbers to the right, so that their digits stand below one another."""
-    kind = ' class="number"' if cell[:1].isdigit() or cell[:1] in "-+−" else ""
-    return f"<td{kind}>{html.escape(cell)}</td>"
+    return f"<td{NUMBER if is_number(cell) else ''}>{html.escape(cell)}</td>"
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell begins as a number does; an empty one is one, so that a column may have gaps."""
+    return not cell or cell.lstrip("+-−")[:1].isdigit() or cell == "nan"
 
 
 def picture_html(folder: Path, picture: Picture) -> str:

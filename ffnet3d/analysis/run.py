@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ffnet3d.analysis.coefficients import coefficients_section
+from ffnet3d.analysis.maps import maps_section
 from ffnet3d.analysis.page import Section, Table, write_page
 from ffnet3d.analysis.study import Study
 from ffnet3d.atomic import write_atomic
@@ -15,7 +17,10 @@ from ffnet3d.version import __version__
 Instrument: TypeAlias = "Callable[[Study, Path], Section]"
 """Looks at a study, writes its pictures and clouds into the folder, and returns its section of the page."""
 
-INSTRUMENTS: dict[str, Instrument] = {}
+INSTRUMENTS: dict[str, Instrument] = {
+    "coefficients": coefficients_section,
+    "maps": maps_section,
+}
 
 
 def choose(only: Sequence[str] | None) -> tuple[str, ...]:
@@ -39,7 +44,7 @@ def analyze(study: Study, folder: Path, only: Sequence[str] | None = None) -> Pa
     for name in names:
         sections[name] = INSTRUMENTS[name](study, folder)
         write_figures(folder / "analysis.json", study, sections)
-        page = write_page(folder, title_of(study), about(study), tuple(sections.values()))
+        page = write_page(folder, title_of(study), (about(study), *sections.values()))
     return page
 
 
@@ -48,8 +53,8 @@ def title_of(study: Study) -> str:
     return f"Analysis of {', '.join(network.name for network in study.networks)}"
 
 
-def about(study: Study) -> Table:
-    """What was looked at: a row for each network on each scan."""
+def about(study: Study) -> Section:
+    """What was looked at: a row for each network on each scan, and what was recognised in the scans."""
     rows = tuple(
         (
             case.network.name,
@@ -61,7 +66,9 @@ def about(study: Study) -> Table:
         )
         for case in study.cases
     )
-    return Table(("network", "scan", "points", "voxels", "voxel edge (mm)", "true labels"), rows)
+    notes = dict.fromkeys(f"{case.scene.name}: {note}." for case in study.cases for note in case.scene.notes)
+    header = ("network", "scan", "points", "voxels", "voxel edge (mm)", "true labels")
+    return Section("What was looked at", tuple(notes), (Table(header, rows),))
 
 
 def write_figures(file: Path, study: Study, sections: dict[str, Section]) -> None:

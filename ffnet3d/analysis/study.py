@@ -88,7 +88,9 @@ def make_study(
         Case(network, read_scene(file, name, network.recipe, options or ScanOptions()))
         for network, file, name in progress(pairs, "scans")
     ]
-    return Study(tuple(cases), tuple(dict.fromkeys(classes)), predicted)
+    study = Study(tuple(cases), tuple(dict.fromkeys(classes)), predicted)
+    check_present(study)
+    return study
 
 
 def check_classes(classes: Sequence[str], network: Network) -> None:
@@ -96,6 +98,20 @@ def check_classes(classes: Sequence[str], network: Network) -> None:
     known = network.recipe.classes
     if unknown := [name for name in classes if name not in known]:
         raise ValueError(f"--class {unknown[0]}: {network.name} knows {', '.join(known)}")
+
+
+def check_present(study: Study) -> None:
+    """ValueError for a class that no point has, as far as true labels tell; with those that are there."""
+    if study.predicted or any(case.scene.truth is None for case in study.cases):
+        return
+    for network in study.networks:
+        labels = np.unique(np.concatenate([case.scene.truth for case in study.of(network)]))
+        there = [network.recipe.classes[label] for label in labels if label >= 0]
+        if missing := [name for name in study.classes if name not in there]:
+            raise ValueError(
+                f"--class {missing[0]}: no point of these scans is {missing[0]} by its true label; there are "
+                f"{', '.join(there)} (--predicted goes by predicted classes)"
+            )
 
 
 def progress(items: Iterable[T], label: str) -> Iterable[T]:
