@@ -66,7 +66,7 @@ def about(study: Study) -> Section:
         )
         for case in study.cases
     )
-    notes = dict.fromkeys(f"{case.scene.name}: {note}." for case in study.cases for note in case.scene.notes)
+    notes = dict.fromkeys(f"{case.scene.name}: {'; '.join(case.scene.notes)}." for case in study.cases)
     header = ("network", "scan", "points", "voxels", "voxel edge (mm)", "true labels")
     return Section("What was looked at", tuple(notes), (Table(header, rows),))
 
