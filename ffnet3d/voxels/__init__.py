@@ -15,7 +15,9 @@ from ffnet3d.voxels.kernels import (
     kernel_columns,
     kernel_extent,
     kernel_offsets,
+    shrunk_kernel,
     sorted_kernels,
+    strip_kernels,
 )
 from ffnet3d.voxels.numpy_keys import MAX_BITS
 from ffnet3d.voxels.numpy_pyramid import NumpyLevel, NumpyPyramid, build_numpy_pyramid
@@ -57,7 +59,9 @@ __all__ = [
     "kernel_offsets",
     "offset2batch",
     "serialize",
+    "shrunk_kernel",
     "sorted_kernels",
+    "strip_kernels",
     "voxelize",
     "z_decode",
     "z_encode",

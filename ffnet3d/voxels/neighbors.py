@@ -15,6 +15,8 @@ from ffnet3d.voxels.kernels import Kernel, check_kernel, kernel_columns, kernel_
 from ffnet3d.voxels.keys import z_encode
 from ffnet3d.voxels.octree import neighbor_tables
 
+REORDERED_COLUMNS = 32
+
 
 def build_neighbors(grid_coord: Tensor, batch: Tensor, kernel_size: Kernel) -> Tensor:
     """Table int32 [V, K] of the kernel, for distinct voxels [V, 3] with batch indices [V], in any order.
@@ -50,10 +52,12 @@ def is_symmetric(neighbors: Tensor) -> bool:
 
 
 def _reorder(table: Tensor, order: Tensor) -> Tensor:
-    """The table [V, K] of voxels that stood in another order: row i of `table` is voxel order[i]."""
+    """The table [V, K] of voxels that stood in another order, in place: its row i is the voxel order[i]."""
     count = len(order)
     rank = torch.empty_like(order).scatter_(0, order, torch.arange(count, device=order.device))
     name = torch.cat((order, order.new_full((1,), count))).int()
-    moved = table.index_select(0, rank)
-    torch.index_select(name, 0, moved.view(-1), out=table.view(-1))
+    # A few columns at a time: a second table of a large kernel would not fit beside the first.
+    for columns in table.split(REORDERED_COLUMNS, dim=1):
+        moved = columns.index_select(0, rank)
+        columns.copy_(name.index_select(0, moved.view(-1)).view_as(moved))
     return table

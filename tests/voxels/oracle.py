@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,19 @@ def interleaved_code(x: int, y: int, z: int) -> int:
     return int("".join(itertools.chain.from_iterable(digits)), base=2)
 
 
-def neighbor_rows(cells: list[Cell], kernel_size: int) -> list[list[int]]:
-    """Row of each cell of each window, offsets row-major over (dx, dy, dz); len(cells) where none is."""
+def kernel_window(kernel: int | str) -> list[tuple[int, int, int]]:
+    """The offsets (dx, dy, dz) of a kernel, row-major: all of the surrounding cube that its name admits."""
+    numbers = [int(number) for number in re.findall(r"\d+", str(kernel))]
+    edges = numbers if len(numbers) == 3 else numbers * 3
+    steps = [range(-(edge // 2), edge // 2 + 1) for edge in edges]
+    most = 1 if str(kernel).startswith("cross") else 3
+    return [offset for offset in itertools.product(*steps) if sum(step != 0 for step in offset) <= most]
+
+
+def neighbor_rows(cells: list[Cell], kernel: int | str) -> list[list[int]]:
+    """Row of each cell of each window, offsets as `kernel_window`; len(cells) where none is."""
     rows = {cell: row for row, cell in enumerate(cells)}
-    steps = range(-(kernel_size // 2), kernel_size // 2 + 1)
-    offsets = list(itertools.product(steps, steps, steps))
+    offsets = kernel_window(kernel)
     return [
         [rows.get((b, x + dx, y + dy, z + dz), len(cells)) for dx, dy, dz in offsets] for b, x, y, z in cells
     ]
@@ -38,9 +47,10 @@ def parent_cell(cell: Cell, stride: int) -> Cell:
     return b, x // stride, y // stride, z // stride
 
 
-def searched_rows(grid_coord: NDArray[np.int64], batch: NDArray[np.int64], kernel_size: int) -> NDArray:
+def searched_rows(grid_coord: NDArray[np.int64], batch: NDArray[np.int64], kernel: int | str) -> NDArray:
     """Like `neighbor_rows`, by a binary search for each offset among sorted keys: for many voxels."""
-    radius, count = kernel_size // 2, len(grid_coord)
+    offsets, count = np.array(kernel_window(kernel)), len(grid_coord)
+    radius = int(offsets.max())
     cells = grid_coord + radius
     edges = cells.max(axis=0) + radius + 1
 
@@ -49,10 +59,9 @@ def searched_rows(grid_coord: NDArray[np.int64], batch: NDArray[np.int64], kerne
 
     order = np.argsort(keys(cells))
     ordered = keys(cells)[order]
-    steps = range(-radius, radius + 1)
-    table = np.empty((count, kernel_size**3), dtype=np.int64)
-    for column, offset in enumerate(itertools.product(steps, steps, steps)):
-        wanted = keys(cells + np.array(offset))
+    table = np.empty((count, len(offsets)), dtype=np.int64)
+    for column, offset in enumerate(offsets):
+        wanted = keys(cells + offset)
         position = np.searchsorted(ordered, wanted).clip(max=count - 1)
         table[:, column] = np.where(ordered[position] == wanted, order[position], count)
     return table

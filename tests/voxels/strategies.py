@@ -10,6 +10,11 @@ COORDINATES = st.one_of(st.integers(0, 3), st.integers(65532, 65535), st.sampled
 CELLS = st.tuples(st.sampled_from([0, 1, 2, 32700]), COORDINATES, COORDINATES, COORDINATES)
 DENSE_CELLS = st.tuples(st.integers(0, 2), *[st.integers(0, 4)] * 3)
 
+KERNELS = st.sampled_from(
+    [1, 3, 5, 7, 9, "9x1x1", "1x9x1", "1x1x9", "3x1x5", "7x5x1", "1x3x3", "cross9", "cross5"]
+)
+"""Cubes, boxes along every axis and in planes, crosses."""
+
 
 def cell_lists(unique: bool, min_size: int = 0) -> st.SearchStrategy[list[tuple[int, int, int, int]]]:
     """Lists of (batch, x, y, z): some packed so that windows are full, some scattered over the borders."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voxels.strategies import cell_lists, surface_cells, tensors
+from voxels.strategies import KERNELS, cell_lists, surface_cells, tensors
 
 from ffnet3d.voxels import NumpyPyramid, Pyramid, build_numpy_pyramid, build_pyramid
 
@@ -54,7 +54,7 @@ def assert_equal(numpy: NumpyPyramid, torch: Pyramid) -> None:
 @given(
     cell_lists(unique=False),
     st.lists(st.sampled_from([1, 2, 4, 8]), max_size=3),
-    st.lists(st.sets(st.sampled_from([1, 3, 5, 7])), min_size=4, max_size=4),
+    st.lists(st.sets(KERNELS, max_size=4), min_size=4, max_size=4),
 )
 def test_tables_equal_those_of_torch(cells, strides, kernel_sizes):
     grid_coord, _ = tensors(cells)
@@ -66,8 +66,9 @@ def test_tables_equal_those_of_torch(cells, strides, kernel_sizes):
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.int64])
 def test_a_surface_in_several_blocks(dtype):
     grid_coord = surface_cells(20000)[0]
-    expected = build_pyramid(grid_coord, grid_coord.new_zeros(len(grid_coord)))
-    assert_equal(build_numpy_pyramid(grid_coord.numpy().astype(dtype)), expected)
+    plan = ((2, 2), ((3, 5), (3, "cross9"), ("1x7x1",)))
+    expected = build_pyramid(grid_coord, grid_coord.new_zeros(len(grid_coord)), *plan)
+    assert_equal(build_numpy_pyramid(grid_coord.numpy().astype(dtype), *plan), expected)
 
 
 @given(cell_lists(unique=True, min_size=1), st.sampled_from([1, 2, 4]))
@@ -89,12 +90,14 @@ def test_children_are_those_whose_parent_it_is(cells, stride):
 
 def test_tables_have_the_names_of_an_exported_network():
     grid_coord = np.array([[0, 0, 0], [0, 0, 1], [9, 9, 9]])
-    tables = build_numpy_pyramid(grid_coord, (2,), ((3, 5), (3,))).tables()
+    tables = build_numpy_pyramid(grid_coord, (2,), ((3, 5), ("cross9", 3, "9x1x1"))).tables()
     shapes = {name: table.shape for name, table in tables.items()}
     assert shapes == {
         "neighbors_0_3": (3, 27),
         "neighbors_0_5": (3, 125),
         "neighbors_1_3": (2, 27),
+        "neighbors_1_9x1x1": (2, 9),
+        "neighbors_1_cross9": (2, 25),
         "parents_0": (3,),
         "children_0": (2, 8),
     }
@@ -110,6 +113,7 @@ def test_tables_have_the_names_of_an_exported_network():
         (np.full((3, 3), 65536), (), ((3,),), r"0..65535, got 0..65536: .*in metres"),
         (np.zeros((3, 3), int), (3,), ((3,), (3,)), "stride must be a power of two, got 3"),
         (np.zeros((3, 3), int), (), ((2,),), "kernel_size must be odd and positive, got 2"),
+        (np.zeros((3, 3), int), (), (("3x3x3",),), "kernel '3x3x3' is a cube: write the integer 3"),
         (np.zeros((3, 3), int), (2,), ((3,),), "1 strides need 2 kernel_sizes, got 1"),
     ],
 )

@@ -8,9 +8,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from voxels.oracle import neighbor_rows, parent_cell, searched_rows, sorted_cells
+from voxels.strategies import KERNELS as ANY_KERNEL
 from voxels.strategies import cell_lists, surface_cells, tensors
 
-from ffnet3d.voxels import Level, Pyramid, PyramidPlan, build_neighbors, build_pyramid, is_symmetric
+from ffnet3d.voxels import (
+    Level,
+    Pyramid,
+    PyramidPlan,
+    build_neighbors,
+    build_pyramid,
+    is_symmetric,
+    sorted_kernels,
+)
 
 STRIDES = (2, 4)
 KERNELS = ((3, 5), (3,), ())
@@ -39,23 +48,24 @@ def test_levels_and_parents_equal_the_oracle(cells):
 @given(
     cell_lists(unique=False),
     st.lists(st.sampled_from([1, 2, 4, 8]), max_size=3),
-    st.lists(st.sets(st.sampled_from([1, 3, 5, 7, 9])), min_size=4, max_size=4),
+    st.lists(st.sets(ANY_KERNEL, max_size=5), min_size=4, max_size=4),
 )
 def test_any_strides_and_kernels_equal_the_oracle(cells, strides, kernel_sizes):
     pyramid = build_pyramid(*tensors(cells), strides, kernel_sizes[: len(strides) + 1])
     expected = sorted_cells(cells)
     for level, sizes, stride in zip(pyramid.levels, kernel_sizes, [*strides, 1], strict=False):
         assert cells_of(level) == expected
-        assert list(level.neighbors) == sorted(sizes)
+        assert list(level.neighbors) == sorted_kernels(sizes)
         for kernel_size, table in level.neighbors.items():
             assert torch.equal(table, build_neighbors(level.grid_coord, level.batch, kernel_size))
             assert table.tolist() == neighbor_rows(expected, kernel_size)
         expected = sorted_cells([parent_cell(cell, stride) for cell in expected])
 
 
-def test_points_of_a_surface_equal_the_search():
+@pytest.mark.parametrize("kernel_sizes", [((3, 5), (3,), (3,)), ((3, "cross9"), ("9x1x1", 5), ("3x3x9",))])
+def test_points_of_a_surface_equal_the_search(kernel_sizes):
     cells, batch = surface_cells(6000)
-    for level in build_pyramid(cells, batch).levels:
+    for level in build_pyramid(cells, batch, (2, 2), kernel_sizes).levels:
         for kernel_size, table in level.neighbors.items():
             expected = searched_rows(level.grid_coord.numpy(), level.batch.numpy(), kernel_size)
             assert np.array_equal(table.numpy(), expected)
@@ -155,8 +165,9 @@ def test_cuda_builds_the_same_pyramid():
     generator = torch.Generator().manual_seed(0)
     grid_coord = torch.randint(0, 30, (5000, 3), generator=generator)
     batch = torch.randint(0, 3, (5000,), generator=generator)
-    on_cpu = build_pyramid(grid_coord, batch)
-    on_gpu = build_pyramid(grid_coord.cuda(), batch.cuda())
+    plan = ((2, 2), ((3, "cross9"), (7,), ("5x1x3",)))
+    on_cpu = build_pyramid(grid_coord, batch, *plan)
+    on_gpu = build_pyramid(grid_coord.cuda(), batch.cuda(), *plan)
     assert on_gpu.levels[0].grid_coord.is_cuda
     for one, other in zip(on_cpu.levels, on_gpu.to("cpu").levels, strict=True):
         assert torch.equal(one.grid_coord, other.grid_coord)
@@ -173,5 +184,7 @@ def test_errors():
         build_pyramid(grid_coord, batch, (2,), ((3,),))
     with pytest.raises(ValueError, match="kernel_size must be odd and positive, got 4"):
         build_pyramid(grid_coord, batch, (), ((3, 4),))
+    with pytest.raises(ValueError, match="no kernel is written '9x2x1'"):
+        build_pyramid(grid_coord, batch, (), ((3, "9x2x1"),))
     with pytest.raises(ValueError, match="value 70000, the limit is 65535"):
         build_pyramid(torch.tensor([[70000, 0, 0]]), batch)
