@@ -18,6 +18,7 @@ from ffnet3d.cli import (
     export,
     machine,
     prepare,
+    robustness,
     runs,
     segment,
     submission,
@@ -35,6 +36,7 @@ __all__ = [
     "machine",
     "main",
     "prepare",
+    "robustness",
     "runs",
     "segment",
     "submission",
@@ -45,7 +47,7 @@ __all__ = [
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 GO_ON = (
     "train with -r true goes on from the last checkpoint; "
-    "prepare, segment, test, sixfold and train --seeds go on when called again"
+    "prepare, segment, test, robustness, sixfold and train --seeds go on when called again"
 )
 
 

@@ -1,0 +1,1 @@
+"""How a trained network's mIoU falls where its test scenes are corrupted. See docs/robustness.md."""
