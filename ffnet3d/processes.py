@@ -39,12 +39,13 @@ def usable_cores() -> int:
 
 
 def run_each(
-    work: Callable[[T], R], items: Sequence[T], workers: int, threads: int = 1
+    work: Callable[[T], R], items: Sequence[T], workers: int, threads: int = 1, fresh: bool = False
 ) -> Iterator[tuple[T, R | Lost]]:
     """Yield (item, work(item)) as they are ready, or (item, Lost) where the process died over it.
 
     `work` and `items` are pickled; `work` must not raise. A process gets one copy of `work` for all its
     items, and `threads` threads for numerical work, where OMP_NUM_THREADS does not say otherwise. With
+    `fresh` each item has a process of its own, which nothing but this item has warmed up or filled. With
     `workers` 0 all is done in this process, in order. ValueError for fewer.
     """
     if workers < 0:
@@ -63,7 +64,9 @@ def run_each(
             for pipe in connection.wait(list(busy)):
                 worker = busy.pop(pipe)
                 result = worker.answer()
-                if not isinstance(result, Lost):
+                if fresh:
+                    worker.stop()
+                elif not isinstance(result, Lost):
                     idle.append(worker)
                 yield worker.item, result
     finally:

@@ -24,6 +24,7 @@ PARAMETERS = {
     "s3dis/ffnet3d-tiny": 4_570_973,
     "demo/ffnet3d": 4_570_973,
     "demo/ffnet3d-quick": 4_570_973,
+    "demo/ffnet3d-ablation": 4_570_973,
 }
 CLASSES = {"scannet": 20, "scannet200": 200, "s3dis": 13, "demo": 13}
 

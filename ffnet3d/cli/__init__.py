@@ -12,6 +12,7 @@ import sys
 import typer
 
 from ffnet3d.cli import (
+    ablate,
     analyze,
     data,
     experiments,
@@ -28,6 +29,7 @@ from ffnet3d.cli import (
 from ffnet3d.cli.app import app
 
 __all__ = [
+    "ablate",
     "analyze",
     "app",
     "data",
@@ -47,7 +49,7 @@ __all__ = [
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 GO_ON = (
     "train with -r true goes on from the last checkpoint; "
-    "prepare, segment, test, robustness, sixfold and train --seeds go on when called again"
+    "prepare, segment, test, robustness, ablate, sixfold and train --seeds go on when called again"
 )
 
 
