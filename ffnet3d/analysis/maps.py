@@ -103,12 +103,13 @@ def maps_of_network(study: Study, network: Network, folder: Path) -> list[Sectio
     cases = labelled(study.of(network), study.predicted)
     labels = {name: network.recipe.classes.index(name) for name in study.classes}
     points = {name: sum(int((one.labels == label).sum()) for one in cases) for name, label in labels.items()}
-    sums = class_moments(cases, {name: label for name, label in labels.items() if points[name]})
+    known = sum(int((one.labels >= 0).sum()) for one in cases)
+    sums = class_moments(cases, {name: label for name, label in labels.items() if 0 < points[name] < known})
     parts = []
     for name, label in labels.items():
         keys = best_of_stages(sums[name]) if name in sums else ()
         if not keys:
-            parts.append(part_without(network, name, points[name]))
+            parts.append(part_without(network, name, points[name], known))
             continue
         values = [key_values(one, label, keys) for one in cases]
         found = ClassMaps(network.name, name, points[name], keys, separations(values))
@@ -116,9 +117,11 @@ def maps_of_network(study: Study, network: Network, folder: Path) -> list[Sectio
     return parts
 
 
-def part_without(network: Network, name: str, points: int) -> Section:
-    """The part of a class that has no maps, and why."""
-    why = "has no mixer whose keys are weights" if points else f"predicts no point of these scans as {name}"
+def part_without(network: Network, name: str, points: int, known: int) -> Section:
+    """The part of a class that has no maps, and why; `known` points have a label."""
+    why = "has no mixer whose keys are weights"
+    if points in (0, known):
+        why = f"finds {'no' if points == 0 else 'nothing but'} {name} in these scans"
     figures = {"network": network.name, "class": name, "points": points, "keys": []}
     return Section(f"{name} in {network.name}", (f"{network.name} {why}: there is no map.",), figures=figures)
 

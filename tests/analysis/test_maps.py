@@ -152,14 +152,16 @@ def test_without_classes_the_section_says_what_there_are(tmp_path: Path):
     )
 
 
-def test_a_class_that_is_never_predicted_has_no_map(tmp_path: Path):
-    study = small_study(tmp_path, ("box",), predicted=True)
+def test_a_class_that_is_predicted_nowhere_or_everywhere_has_no_map(tmp_path: Path):
+    study = small_study(tmp_path, ("wall", "box"), predicted=True)
     head = study.networks[0].segmentor.seg_head
     with torch.no_grad():
-        head.bias[2] = -1e6
-    part = maps_section(study, tmp_path).parts[0]
-    assert part.words == ("small predicts no point of these scans as box: there is no map.",)
-    assert part.figures["keys"] == []
+        head.bias[1] = 1e6
+    wall, box = maps_section(study, tmp_path).parts
+    assert wall.words == ("small finds nothing but wall in these scans: there is no map.",)
+    assert box.words == ("small finds no box in these scans: there is no map.",)
+    assert wall.figures["points"] == 900
+    assert box.figures["keys"] == []
 
 
 def test_a_network_without_static_keys_has_no_map(tmp_path: Path):

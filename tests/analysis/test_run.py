@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from ffnet3d.analysis.network import open_networks, short_name, study_network, u
 from ffnet3d.analysis.page import Section
 from ffnet3d.analysis.scene import read_scene
 from ffnet3d.analysis.study import make_study
+from ffnet3d.data.classes import SCANNET20
 from ffnet3d.data.formats import write_ply
 from ffnet3d.models import fuse
+from ffnet3d.segment.recipe import Recipe
 from ffnet3d.segment.scan_options import ScanOptions
 from ffnet3d.segment.segmenter import Segmenter
 
@@ -144,3 +147,15 @@ def test_what_was_found_stays_when_a_later_instrument_fails(tmp_path: Path, monk
     assert "<h2>Done</h2>" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     figures = json.loads((tmp_path / "out" / "analysis.json").read_text())
     assert figures["sections"] == {"first": {"answer": 42}}
+
+
+def test_a_real_room_has_its_true_labels():
+    real = os.environ.get("FFNET3D_REALDATA")
+    if not real:
+        pytest.skip("set FFNET3D_REALDATA to a folder with scannet/val/scene0009_00")
+    folder = Path(real) / "scannet" / "val" / "scene0009_00"
+    recipe = Recipe(0.08, ("color", "normal"), SCANNET20)
+    found = read_scene(folder, "room", recipe, ScanOptions())
+    np.testing.assert_array_equal(found.truth, np.load(folder / "segment20.npy").reshape(-1))
+    np.testing.assert_array_equal(found.place.astype(np.float32), np.load(folder / "coord.npy"))
+    assert found.point_to_voxel.max() + 1 == found.num_voxels == len(found.features)
