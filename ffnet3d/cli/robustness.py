@@ -16,7 +16,9 @@ EXAMPLES = """Examples:
   ffnet3d robustness -d scannet -n first -D /data/scannet --corruption noise,holes --severity 1,3 --rooms 9\n
   ffnet3d robustness -d demo -n quick -n wide -o compared     (two networks in one figure)\n
   ffnet3d robustness -d s3dis -n first -w model_last --part val\n
-Corruptions: noise, dropout, density, holes, outliers, color_missing, color_noise, normal_missing,\n
+  ffnet3d robustness -d scannet -n other -c ffnet3d -w other.pth\n
+
+Corruptions: noise, dropout, density, holes, outliers, color_missing, color_noise, normal_missing,
 normal_noise, rotation_z, rotation, scale, grid (docs/robustness.md).
 """
 
@@ -30,6 +32,9 @@ def robustness(
     weights: Annotated[
         str, typer.Option("-w", "--weights", help="Checkpoint: a name in model/, or a file.")
     ] = "model_best",
+    config: Annotated[
+        str | None, typer.Option("-c", "--config", help="Config; the run's own by default.")
+    ] = None,
     data_root: DataRoot = None,
     corruption: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Such as noise,outliers; all by default.")
@@ -63,6 +68,7 @@ def robustness(
         dataset=dataset,
         names=tuple(name),
         weights=weights,
+        config=config,
         data_root=data_root,
         corruptions=split_names(corruption),
         severities=parse_severities(severity),

@@ -279,7 +279,7 @@ def test_rooms_are_spread_over_the_list() -> None:
     [
         ({"names": ("missing",)}, r"there is no run exp/rooms/missing \(runs of rooms: first\)"),
         ({"weights": "model_last"}, "-w model_last: there is neither a checkpoint"),
-        ({"corruptions": ("nois",)}, "no corruption 'nois': did you mean 'noise'"),
+        ({"corruptions": ("nois",)}, "no corruption 'nois': known are noise, "),
         ({"severities": (0, 1)}, "severity 0: give 1"),
         ({"seed": -1}, "--seed -1: give 0 or more"),
         ({"names": ("first", "first")}, "a run is named twice"),

@@ -24,8 +24,8 @@ def test_every_option_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     requests: list[request.RobustnessRequest] = []
     monkeypatch.setattr(request, "run_robustness", lambda made: requests.append(made) or "a table")
     words = (
-        "-d scannet -n first -n second -w model_last -D /scans --corruption noise,outliers --severity 1,3,5 "
-        "--seed 7 --rooms 3 --part val -o out seed=1"
+        "-d scannet -n first -n second -w model_last -c big -D /scans --corruption noise,outliers "
+        "--severity 1,3,5 --seed 7 --rooms 3 --part val -o out seed=1"
     )
     assert invoke(*words.split()).output == "a table\n"
     assert invoke("-d", "demo", "-n", "quick").exit_code == 0
@@ -34,6 +34,7 @@ def test_every_option_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
             dataset="scannet",
             names=("first", "second"),
             weights="model_last",
+            config="big",
             data_root=Path("/scans"),
             corruptions=("noise", "outliers"),
             severities=(1, 3, 5),
@@ -65,7 +66,7 @@ def test_a_mistake_ends_in_one_line(
         cli.main()
     assert stop.value.code == 2
     error = capsys.readouterr().err
-    assert error.startswith("ffnet3d: there is no corruption 'fog': ")
+    assert error.startswith("ffnet3d: there is no corruption 'fog': known are noise, dropout")
     assert error.count("\n") == 1
 
 

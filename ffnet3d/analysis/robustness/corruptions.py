@@ -14,7 +14,6 @@ import numpy as np
 from ffnet3d.analysis.robustness import features, geometry, points
 from ffnet3d.analysis.robustness.scene import PointScene
 from ffnet3d.engine.tables import table
-from ffnet3d.registry import nearest
 
 CLEAN = "clean"
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -70,9 +69,7 @@ def find_corruption(name: str) -> Corruption:
     for corruption in CORRUPTIONS:
         if corruption.name == name:
             return corruption
-    raise ValueError(
-        f"there is no corruption {name!r}: {nearest(name, all_names())} (all: {', '.join(all_names())})"
-    )
+    raise ValueError(f"there is no corruption {name!r}: known are {', '.join(all_names())}")
 
 
 def find_corruptions(names: Sequence[str] | None) -> tuple[Corruption, ...]:

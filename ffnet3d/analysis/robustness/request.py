@@ -22,7 +22,8 @@ class RobustnessRequest:
 
     dataset: str
     names: tuple[str, ...]  # of runs
-    weights: str = "model_best"
+    weights: str = "model_best"  # a name in the run's model/, or a file
+    config: str | None = None  # None: the run's own
     data_root: Path | None = None
     corruptions: tuple[str, ...] | None = None  # None: all
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
@@ -69,7 +70,12 @@ def plan_trial(
 ) -> Trial:
     """The trial of one run; ValueError where there is no such run or checkpoint."""
     test = TestRequest(
-        request.dataset, name, request.weights, data_root=request.data_root, overrides=request.overrides
+        request.dataset,
+        name,
+        request.weights,
+        request.config,
+        data_root=request.data_root,
+        overrides=request.overrides,
     )
     config = testing_config(test)
     folder = run_folder(request.dataset, name).root / "robustness"
