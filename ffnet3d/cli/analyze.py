@@ -77,13 +77,14 @@ def analyze_command(
     from ffnet3d.analysis.study import make_study
     from ffnet3d.engine.logs import setup_logging
     from ffnet3d.segment.job import find_jobs
+    from ffnet3d.segment.output import names_a_file
     from ffnet3d.segment.scan_options import ScanOptions
 
     setup_logging(None)
     names = choose(split_names(only))
-    if out.is_file() or out.suffix:
+    if out.is_file() or names_a_file(out) or out.suffix.lower() in (".html", ".htm"):
         raise ValueError(f"--out {out}: the page comes with other files: name a folder")
-    files = [job.scan for job in find_jobs(scans, out)]
+    files = [job.scan for scan in dict.fromkeys(scans) for job in find_jobs([scan], out)]
     given = {"grid_size": grid_size, "features": split_names(features), "classes": split_names(classes)}
     networks = open_networks(weights, device, condition, **given)
     options = ScanOptions(unit=unit, up=up, columns=split_names(columns), color_range=color_range)

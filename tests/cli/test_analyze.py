@@ -37,7 +37,7 @@ def analyze(folder: Path, *words: object) -> str:
 
 
 def test_two_networks_on_one_page(folder: Path, tmp_path: Path):
-    out = tmp_path / "out"
+    out = tmp_path / "out.1"
     words = ("-w", folder / "second", "-o", out, "--class", "box", "--only", "coefficients,maps")
     assert f"{out / 'index.html'} (" in analyze(folder, *words)
     figures = json.loads((out / "analysis.json").read_text())
@@ -61,6 +61,7 @@ def test_two_networks_on_one_page(folder: Path, tmp_path: Path):
         (("--class", "sofa"), "--class sofa: first knows floor, wall, box"),
         (("--only", "colours"), "--only colours: the instruments are coefficients, maps"),
         (("-o", "page.html"), "--out page.html: the page comes with other files: name a folder"),
+        (("-o", "map.ply"), "--out map.ply: the page comes with other files: name a folder"),
         (("-w", "nowhere"), "nowhere does not exist: give a run's folder"),
         (("-w", "FOLDER/model.onnx"), "model.onnx: an ONNX file has its norms folded in"),
         (("--condition", "ScanNet"), "--condition ScanNet: this network has no norms by data set"),
