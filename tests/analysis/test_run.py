@@ -78,6 +78,7 @@ def test_true_labels_come_from_the_scan(tmp_path: Path):
     found = read_scene(file, "room", RECIPE, ScanOptions())
     np.testing.assert_array_equal(found.truth, np.delete(columns["segment"], 7))
     assert len(found.place) == len(found.points) == 299
+    np.testing.assert_array_equal(found.place[:, 0], np.delete(columns["x"], 7))
     assert "true labels: the column segment" in found.notes
 
 
