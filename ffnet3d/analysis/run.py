@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ffnet3d.analysis.coefficients import coefficients_section
+from ffnet3d.analysis.cost_section import cost_section
 from ffnet3d.analysis.maps import maps_section
 from ffnet3d.analysis.page import Section, Table, write_page
+from ffnet3d.analysis.receptive_section import receptive_section
 from ffnet3d.analysis.study import Study
 from ffnet3d.atomic import write_atomic
 from ffnet3d.version import __version__
@@ -20,6 +22,8 @@ Instrument: TypeAlias = "Callable[[Study, Path], Section]"
 INSTRUMENTS: dict[str, Instrument] = {
     "coefficients": coefficients_section,
     "maps": maps_section,
+    "receptive": receptive_section,
+    "cost": cost_section,
 }
 
 
