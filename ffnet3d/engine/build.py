@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from ffnet3d.data.datasets import SceneDataset
 from ffnet3d.data.loader import build_loader
 from ffnet3d.data.registry import DATASETS
-from ffnet3d.models import FFNet3D, SubMConv3d, build_model
+from ffnet3d.models import FFNet3D, Submanifold, build_model
 from ffnet3d.ops import resolve_backend
 from ffnet3d.processes import usable_cores
 from ffnet3d.voxels import PyramidPlan
@@ -30,7 +30,7 @@ def build_network(config: Config, fabric: Fabric) -> nn.Module:
     network = build_model(config.model).to(fabric.device)
     backend = resolve_backend(config.backend, fabric.device.type)
     for module in network.modules():
-        if isinstance(module, SubMConv3d):
+        if isinstance(module, Submanifold):
             module.backend = backend.name
     parameters = sum(parameter.numel() for parameter in network.parameters())
     logger.info("Model: %d parameters, %s backend on %s", parameters, backend.name, fabric.device)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ffnet3d.models import FFNet3D, SubMConv3d
+from ffnet3d.models import FFNet3D, Submanifold
 from ffnet3d.ops import resolve_backend, warm_up
 from ffnet3d.voxels import Pyramid
 
@@ -43,7 +43,7 @@ def runs_triton(network: nn.Module, device_type: str) -> bool:
     """Whether a convolution of `network` runs on backend "triton" on a GPU."""
     if device_type != "cuda":
         return False
-    names = {module.backend for module in network.modules() if isinstance(module, SubMConv3d)}
+    names = {module.backend for module in network.modules() if isinstance(module, Submanifold)}
     return any(resolve_backend(name, device_type).name == "triton" for name in names)
 
 
@@ -63,6 +63,6 @@ def _shapes(backbone: FFNet3D, pyramid: Pyramid) -> Iterator[Shape]:
     on_levels += [*zip(backbone.encoder, counts, strict=True), *zip(backbone.decoder, counts, strict=False)]
     for part, count in on_levels:
         for module in part.modules():
-            if isinstance(module, SubMConv3d):
+            if isinstance(module, Submanifold):
                 offsets, cin, cout = module.weight.shape
                 yield offsets, cin, cout, count

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from ffnet3d.models.blocks import Block, ChannelMixer, TokenMixer
+from ffnet3d.models.blocks import Block
 from ffnet3d.models.config import FFNet3DConfig
 from ffnet3d.models.fuse import fuse
 from ffnet3d.models.hub import from_pretrained, read_config, save_pretrained
-from ffnet3d.models.layers import DropPath, SubMConv3d
+from ffnet3d.models.layers import DropPath, Submanifold, SubMConv3d, SubMDepthwiseConv3d
 from ffnet3d.models.losses import Criteria, CrossEntropyLoss, LovaszLoss, build_criteria
+from ffnet3d.models.merge import merge
+from ffnet3d.models.mixers import MIXERS, MetaMixer
 from ffnet3d.models.network import FFNet3D
 from ffnet3d.models.presets import PRESETS, create_model, model_config
 from ffnet3d.models.registry import LOSSES, MODELS, build_model
@@ -19,10 +21,10 @@ from ffnet3d.models.segmentor import DefaultSegmentor, DefaultSegmentorV2
 
 __all__ = [
     "LOSSES",
+    "MIXERS",
     "MODELS",
     "PRESETS",
     "Block",
-    "ChannelMixer",
     "Criteria",
     "CrossEntropyLoss",
     "DefaultSegmentor",
@@ -33,13 +35,16 @@ __all__ = [
     "GridPool",
     "GridUnpool",
     "LovaszLoss",
+    "MetaMixer",
     "SubMConv3d",
-    "TokenMixer",
+    "SubMDepthwiseConv3d",
+    "Submanifold",
     "build_criteria",
     "build_model",
     "create_model",
     "from_pretrained",
     "fuse",
+    "merge",
     "model_config",
     "read_config",
     "save_pretrained",

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate
+from typing import Any
 
+from ffnet3d.models.branches import BRANCHES, MERGED
+from ffnet3d.models.layers import ACTIVATIONS
+from ffnet3d.models.mixers import MIXERS
+from ffnet3d.registry import nearest
+from ffnet3d.voxels.kernels import Kernel, check_kernel
 from ffnet3d.voxels.orders import ORDERS
 
 STEM_KERNEL = 5
+NORMS = ("both", "batch", "layer")
 KNOWN_ORDERS = (*ORDERS, "z_trans")  # the last is misspelt in the released default
+
+Kernels = Kernel | tuple[Kernel, ...]
+Names = str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -23,13 +33,22 @@ class FFNet3DConfig:
     enc_channels: tuple[int, ...] = (32, 64, 128, 256, 512)
     dec_depths: tuple[int, ...] = (2, 2, 2, 2)  # blocks of each decoder stage, finest first
     dec_channels: tuple[int, ...] = (64, 64, 128, 256)  # the first is the width of the output
-    enc_ks: int = 3  # kernel of the encoder's blocks, odd
-    dec_ks: int = 3  # kernel of the decoder's blocks, odd
+    enc_ks: Kernels = 3  # kernel of the encoder's blocks: 3, "9x1x1", "cross9"; or one for each stage
+    dec_ks: Kernels = 3  # kernel of the decoder's blocks, likewise
+    mixers: Names = "ffnified"  # token mixer, of MIXERS; or one for each level: its decoder stage has it too
+    channel_mixers: Names = "convnext"  # channel mixer, likewise
     mlp_ratio: float = 4  # hidden width of the channel mixer over its width
     proj_drop: float = 0.0  # dropout in the channel mixer
     drop_path: float = 0.3  # largest rate of stochastic depth, reached by the deepest blocks
     drop_path_per: str = "point"  # "point" (as released) or "scene"
     use_gelu: bool = True  # False: ReLU in the blocks (released S3DIS recipe); GELU elsewhere in either case
+    activation: str | None = (
+        None  # in the blocks: "gelu", "relu", "softmax" over keys; None: as use_gelu says
+    )
+    norms: str = "both"  # that blocks keep: "both", "batch" (inside the mixers), "layer" (before them)
+    layer_scale: float = 0.0  # first factor of each branch, learned by channel; 0: branches are not scaled
+    branches: tuple[str, ...] = ()  # beside each kernel in training: "small", "strips", "identity"; see merge
+    window: int = 128  # voxels in a window of window_attention
     bn_momentum: float = 0.01  # of running statistics; raise it where a run has few steps
     shuffle_orders: bool = True  # accepted; see order
     recompute: bool = False  # less memory, more time: branches are worked out again in backward
@@ -49,6 +68,7 @@ class FFNet3DConfig:
                 object.__setattr__(self, field.name, tuple(value))
         self._check_lengths()
         self._check_values()
+        self._check_blocks()
 
     @property
     def out_channels(self) -> int:
@@ -87,15 +107,10 @@ class FFNet3DConfig:
             raise ValueError(f"pdnorm_conditions must be a tuple of names, got {self.pdnorm_conditions!r}")
         if not 0 < self.bn_momentum <= 1:
             raise ValueError(f"bn_momentum must be in (0, 1], got {self.bn_momentum}")
-        for name in ("in_channels", "enc_ks", "dec_ks"):
-            if not isinstance(getattr(self, name), int):
-                raise ValueError(f"{name} must be one whole number, got {getattr(self, name)!r}")
+        if not isinstance(self.in_channels, int):
+            raise ValueError(f"in_channels must be one whole number, got {self.in_channels!r}")
         if not self.mlp_ratio > 0:
             raise ValueError(f"mlp_ratio must be above 0, got {self.mlp_ratio}")
-        for name in ("enc_ks", "dec_ks"):
-            size = getattr(self, name)
-            if size < 1 or size % 2 == 0:
-                raise ValueError(f"{name} must be odd and positive, got {size}")
         for name in ("enc_channels",) if self.cls_mode else ("enc_channels", "dec_channels"):
             if min(getattr(self, name)) < 1:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
@@ -106,11 +121,50 @@ class FFNet3DConfig:
         if not 0 <= self.drop_path < 1:
             raise ValueError(f"drop_path must be in [0, 1), got {self.drop_path}")
 
-    def kernel_sizes(self) -> tuple[set[int], ...]:
-        """Kernel sizes that each level's neighbour tables must serve, finest first."""
+    def _check_blocks(self) -> None:
+        stages = len(self.enc_channels)
+        lengths = {"enc_ks": stages, "mixers": stages, "channel_mixers": stages}
+        if not self.cls_mode:
+            lengths["dec_ks"] = stages - 1
+        for name, length in lengths.items():
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) != length:
+                raise ValueError(f"{name} must be one, or have {length} entries, one a stage; got {value}")
+        for name in ("enc_ks", "dec_ks"):
+            for kernel in _each(getattr(self, name)):
+                _check_kernel(name, kernel)
+        for branch in self.branches if self.branches != (MERGED,) else ():
+            _check_choice("branches", branch, BRANCHES)
+        if self.branches and self.norms == "layer":
+            raise ValueError("branches have batch norms of their own: norms must be 'both' or 'batch'")
+        for name in (*_each(self.mixers), *_each(self.channel_mixers)):
+            MIXERS.get(name)
+        _check_choice("activation", self.block_activation, ACTIVATIONS)
+        _check_choice("norms", self.norms, NORMS)
+        if self.pdnorm_ln and self.norms == "batch":
+            raise ValueError("norms='batch' leaves the blocks no layer norms: pdnorm_ln must be False")
+        if not self.layer_scale >= 0:
+            raise ValueError(f"layer_scale must be 0 or above, got {self.layer_scale}")
+        if self.window < 2:
+            raise ValueError(f"window must be 2 voxels or more, got {self.window}")
+
+    @property
+    def block_activation(self) -> str:
+        """The activation inside the blocks, a name of `ACTIVATIONS`."""
+        return self.activation or ("gelu" if self.use_gelu else "relu")
+
+    def of_stage(self, name: str, level: int) -> Any:
+        """What the argument `name` ("enc_ks", "mixers", ...) is in the stage of a level."""
+        value = getattr(self, name)
+        return value[level] if isinstance(value, tuple) else value
+
+    def kernel_sizes(self) -> tuple[set[Kernel], ...]:
+        """Kernels that each level's neighbour tables must serve, finest first."""
         last = len(self.enc_channels) - 1
         decoded = 0 if self.cls_mode else last
-        sizes = [{self.enc_ks} | ({self.dec_ks} if depth < decoded else set()) for depth in range(last + 1)]
+        sizes = [{self.of_stage("enc_ks", depth)} for depth in range(last + 1)]
+        for depth in range(decoded):
+            sizes[depth].add(self.of_stage("dec_ks", depth))
         sizes[0].add(STEM_KERNEL)
         return tuple(sizes)
 
@@ -122,6 +176,22 @@ class FFNet3DConfig:
         """The same for the decoder, finest stage first: it falls evenly in the order of execution."""
         rates = _by_stage(_linspace(self.drop_path, sum(self.dec_depths)), self.dec_depths)
         return [stage[::-1] for stage in rates]
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _check_kernel(name: str, kernel: Kernel) -> None:
+    try:
+        check_kernel(kernel)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _check_choice(name: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise ValueError(f"unknown {name} {value!r}: {nearest(value, known)}")
 
 
 def _linspace(end: float, count: int) -> list[float]:

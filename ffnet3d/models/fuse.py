@@ -2,59 +2,63 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import nn
 
-from ffnet3d.models.blocks import ChannelMixer, TokenMixer
-from ffnet3d.models.layers import SubMConv3d
+from ffnet3d.models.branches import scale_and_bias
+from ffnet3d.models.layers import Linear, Submanifold
+from ffnet3d.models.merge import merge
+from ffnet3d.models.mixers import Fold, MetaMixer
 from ffnet3d.models.network import Stem
 from ffnet3d.models.pdnorm import PDNorm
 from ffnet3d.models.sampling import Projection
+
+HANDED = {nn.GELU: "gelu", nn.ReLU: "relu"}
+"""Activations that a layer can apply in place."""
 
 
 def fuse(model: nn.Module, dtype: torch.dtype | None = None) -> nn.Module:
     """A copy of a model in evaluation mode, faster and smaller in memory, with the same predictions.
 
-    Each batch norm that follows a convolution or a linear layer goes into its weight and bias, and so does
-    the activation behind it. The copy is for inference: its parameters ask for no gradient, and it cannot be
-    trained. `dtype`, such as `torch.bfloat16`, is that of its weights and features. Norms by data set stay:
-    which of them applies is only known with the batch.
+    Branches become one kernel (`merge`), each batch norm that follows a convolution or a linear layer goes
+    into its weight and bias, and so does the activation behind it. The copy is for inference: its parameters
+    ask for no gradient, and it cannot be trained. `dtype`, such as `torch.bfloat16`, is that of its weights
+    and features. Norms by data set stay: which of them applies is only known with the batch.
     Raises ValueError for a model that is fused already.
     """
-    fused = copy.deepcopy(model).eval().requires_grad_(False)
+    fused = merge(model).requires_grad_(False)
+    for name, module in fused.named_modules():
+        if isinstance(module, Submanifold | Linear) and module.activation != "none":
+            raise ValueError(f"{name} applies its activation itself: the model is fused already")
     for module in fused.modules():
-        if isinstance(module, Stem):
-            _fold(module, "conv", "norm", "act")
-        elif isinstance(module, TokenMixer):
-            _fold(module, "key", "key_norm", "act")
-            _fold(module, "value", "value_norm")
-        elif isinstance(module, ChannelMixer):
-            _fold(module, "conv", "norm")
-        elif isinstance(module, Projection):
-            _fold(module, "linear", "norm", "act")
+        for fold in _folds(module):
+            _fold(module, fold)
     return fused if dtype is None else fused.to(dtype)
 
 
-def _fold(parent: nn.Module, layer_name: str, norm_name: str, act_name: str | None = None) -> None:
+def _folds(module: nn.Module) -> tuple[Fold, ...]:
+    if isinstance(module, MetaMixer):
+        return module.folds
+    if isinstance(module, Stem):
+        return (Fold("conv", "norm", "act"),)
+    return (Fold("linear", "norm", "act"),) if isinstance(module, Projection) else ()
+
+
+def _fold(parent: nn.Module, fold: Fold) -> None:
     """Fold the batch norm, and hand over the activation, of children of `parent`; identities stay behind."""
-    layer, norm = getattr(parent, layer_name), getattr(parent, norm_name)
-    if isinstance(norm, PDNorm):
+    layer, norm = getattr(parent, fold.layer), getattr(parent, fold.norm)
+    if layer is None or isinstance(norm, PDNorm):
         return
-    if not isinstance(norm, nn.BatchNorm1d):
-        raise ValueError(
-            f"{type(parent).__name__}.{norm_name} is {type(norm).__name__}, not a batch norm: fused already?"
-        )
-    scale = norm.weight / (norm.get_buffer("running_var") + norm.eps).sqrt()
-    bias = norm.bias - norm.get_buffer("running_mean") * scale
-    if layer.bias is not None:
-        bias = bias + layer.bias * scale
-    layer.bias = nn.Parameter(bias, requires_grad=False)
-    # Output channels are the last axis of a convolution's weight, and the first of a linear layer's.
-    scale = scale if isinstance(layer, SubMConv3d) else scale[:, None]
-    layer.weight = nn.Parameter(layer.weight * scale, requires_grad=False)
-    setattr(parent, norm_name, nn.Identity())
-    if act_name is not None:
-        layer.activation = "gelu" if isinstance(getattr(parent, act_name), nn.GELU) else "relu"
-        setattr(parent, act_name, nn.Identity())
+    if isinstance(norm, nn.BatchNorm1d):
+        scale, bias = scale_and_bias(norm)
+        if layer.bias is not None:
+            bias = bias + layer.bias * scale
+        layer.bias = nn.Parameter(bias, requires_grad=False)
+        # Output channels are the last axis of a convolution's weight, and the first of a linear layer's.
+        scale = scale if isinstance(layer, Submanifold) else scale[:, None]
+        layer.weight = nn.Parameter(layer.weight * scale, requires_grad=False)
+        setattr(parent, fold.norm, nn.Identity())
+    act = None if fold.act is None else getattr(parent, fold.act)
+    if fold.act is not None and type(act) in HANDED:
+        layer.activation = HANDED[type(act)]
+        setattr(parent, fold.act, nn.Identity())

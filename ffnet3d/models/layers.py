@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from ffnet3d.ops import linear, subm_conv3d
+from ffnet3d.ops import linear, subm_conv3d, subm_conv3d_depthwise
+from ffnet3d.voxels.kernels import Kernel, check_kernel, kernel_offsets
 
 INIT_STD = 0.02
 BN_EPS = 1e-3
@@ -24,24 +26,21 @@ class Linear(nn.Linear):
         return linear(features, self.weight, self.bias, self.activation)
 
 
-class SubMConv3d(nn.Module):
-    """Submanifold convolution: outputs exist where inputs do, absent neighbours count as zero.
+class Submanifold(nn.Module):
+    """What submanifold convolutions share: outputs exist where inputs do, absent neighbours count as zero.
 
-    The weight is `[kernel_size**3, in_channels, out_channels]`, offsets row-major over (x, y, z), the
-    centre in the middle; it is the same on every backend. Raises ValueError for an even kernel.
+    `weight` begins with the offsets of the kernel, in the order of `ffnet3d.voxels.kernel_offsets`; it is the
+    same on every backend. Raises ValueError for an even kernel.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, bias: bool = True, backend: str = "auto"
-    ) -> None:
+    def __init__(self, kernel: Kernel, per_offset: tuple[int, ...], bias: bool, backend: str) -> None:
         super().__init__()
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be odd and positive, got {kernel_size}")
-        self.kernel_size = kernel_size
+        check_kernel(kernel)
+        self.kernel_size = kernel
         self.backend = backend
         self.activation = "none"  # `fuse` hands it the one that follows
-        self.weight = nn.Parameter(torch.empty(kernel_size**3, in_channels, out_channels))
-        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
+        self.weight = nn.Parameter(torch.empty(len(kernel_offsets(kernel)), *per_offset))
+        self.bias = nn.Parameter(torch.empty(per_offset[-1])) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -50,13 +49,52 @@ class SubMConv3d(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
+    def extra_repr(self) -> str:
+        widths = ", ".join(map(str, self.weight.shape[1:]))
+        return f"{widths}, kernel_size={self.kernel_size}, bias={self.bias is not None}"
+
+
+class SubMConv3d(Submanifold):
+    """Submanifold convolution with weight `[K, in_channels, out_channels]`."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Kernel,
+        bias: bool = True,
+        backend: str = "auto",
+    ) -> None:
+        super().__init__(kernel_size, (in_channels, out_channels), bias, backend)
+
     def forward(self, features: Tensor, neighbors: Tensor) -> Tensor:
         """Features [V, Cin] and their neighbour table [V, K] int32 -> features [V, Cout]."""
         return subm_conv3d(features, self.weight, self.bias, neighbors, self.backend, self.activation)
 
-    def extra_repr(self) -> str:
-        _, in_channels, out_channels = self.weight.shape
-        return f"{in_channels}, {out_channels}, kernel_size={self.kernel_size}, bias={self.bias is not None}"
+
+class SubMDepthwiseConv3d(Submanifold):
+    """Depthwise submanifold convolution, each channel by itself: weight `[K, channels]`."""
+
+    def __init__(self, channels: int, kernel_size: Kernel, bias: bool = True, backend: str = "auto") -> None:
+        super().__init__(kernel_size, (channels,), bias, backend)
+
+    def forward(self, features: Tensor, neighbors: Tensor) -> Tensor:
+        """Features [V, C] and their neighbour table [V, K] int32 -> features [V, C]."""
+        return subm_conv3d_depthwise(
+            features, self.weight, self.bias, neighbors, self.backend, self.activation
+        )
+
+
+class LayerScale(nn.Module):
+    """A learned factor for each channel of a branch (arXiv 2103.17239), small at first."""
+
+    def __init__(self, channels: int, start: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((channels,), float(start)))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features [V, C] -> features [V, C]."""
+        return features * self.weight
 
 
 class DropPath(nn.Module):
@@ -114,9 +152,12 @@ def frozen_statistics(module: nn.Module) -> Iterator[None]:
             norm.get_buffer("num_batches_tracked").copy_(count)
 
 
-def block_activation(use_gelu: bool) -> nn.Module:
-    """Activation inside the blocks: GELU, or ReLU as in the released S3DIS recipe."""
-    return nn.GELU() if use_gelu else nn.ReLU()
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "gelu": nn.GELU,
+    "relu": nn.ReLU,
+    "softmax": partial(nn.Softmax, dim=1),  # over the keys, which are channels
+}
+"""What may stand inside the blocks: GELU as released, ReLU as in the released S3DIS recipe."""
 
 
 def init_linear(module: nn.Module) -> None:

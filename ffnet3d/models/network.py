@@ -1,4 +1,4 @@
-"""FFNet3D: a U-Net over the voxels of a point cloud whose blocks are convolutions only (arXiv 2406.02021).
+"""FFNet3D: a U-Net over the voxels of a point cloud, by default of convolutions only (arXiv 2406.02021).
 
 What is unusual about it:
 - all geometry of a batch (the pyramid) is worked out before any feature; the network only computes features;
@@ -26,6 +26,7 @@ from ffnet3d.models.blocks import Block
 from ffnet3d.models.config import STEM_KERNEL, FFNet3DConfig
 from ffnet3d.models.inputs import PointBatch, read_points
 from ffnet3d.models.layers import BN_EPS, SubMConv3d, batch_norm, init_linear, set_bn_momentum
+from ffnet3d.models.mixers import MixerSpec, build_mixer
 from ffnet3d.models.pdnorm import MakeNorm, PDNorm, Prompt, normalize, read_prompt
 from ffnet3d.models.registry import MODELS
 from ffnet3d.models.sampling import GridPool, GridUnpool
@@ -88,7 +89,7 @@ class FFNet3D(nn.Module):
         make_norm = _batch_norms(config)
         # By level, the finest first; pools[l] and unpools[l] stand between the levels l and l + 1.
         self.stem = Stem(config.in_channels, config.enc_channels[0], config.backend, make_norm)
-        self.encoder = _stages(config, config.enc_channels, config.enc_ks, config.encoder_drop_path())
+        self.encoder = _stages(config, config.enc_channels, "enc_ks", config.encoder_drop_path())
         self.pools = nn.ModuleList(
             GridPool(fine, coarse, make_norm) for fine, coarse in pairwise(config.enc_channels)
         )
@@ -98,7 +99,7 @@ class FFNet3D(nn.Module):
                 GridUnpool(widths[depth + 1], skip, widths[depth], make_norm)
                 for depth, skip in enumerate(config.enc_channels[:-1])
             )
-            self.decoder = _stages(config, config.dec_channels, config.dec_ks, config.decoder_drop_path())
+            self.decoder = _stages(config, config.dec_channels, "dec_ks", config.decoder_drop_path())
         self.apply(init_linear)
         set_bn_momentum(self, config.bn_momentum)
 
@@ -183,26 +184,39 @@ def voxel_mean(feat: Tensor, pyramid: Pyramid) -> Tensor:
 
 
 def _stages(
-    config: FFNet3DConfig, channels: tuple[int, ...], kernel_size: int, rates: list[list[float]]
+    config: FFNet3DConfig, channels: tuple[int, ...], kernels: str, rates: list[list[float]]
 ) -> nn.ModuleList:
-    """Stages by level; `rates` holds the stochastic depth of each block."""
+    """Stages by level; `kernels` names the argument, `rates` holds the stochastic depth of each block."""
     return nn.ModuleList(
-        Stage([_block(config, width, kernel_size, rate) for rate in stage])
-        for width, stage in zip(channels, rates, strict=True)
+        Stage([_block(config, level, width, kernels, index, rate) for index, rate in enumerate(stage)])
+        for level, (width, stage) in enumerate(zip(channels, rates, strict=True))
     )
 
 
-def _block(config: FFNet3DConfig, channels: int, kernel_size: int, drop_path: float) -> Block:
+def _block(
+    config: FFNet3DConfig, level: int, channels: int, kernels: str, index: int, drop_path: float
+) -> Block:
+    """The block number `index` of a stage."""
+    spec = MixerSpec(
+        channels=channels,
+        kernel=config.of_stage(kernels, level),
+        mlp_ratio=config.mlp_ratio,
+        activation=config.block_activation,
+        proj_drop=config.proj_drop,
+        batch_norm=config.norms != "layer",
+        branches=config.branches,
+        window=config.window,
+        shifted=index % 2 == 1,
+        backend=config.backend,
+    )
     return Block(
         channels,
-        kernel_size,
-        mlp_ratio=config.mlp_ratio,
-        use_gelu=config.use_gelu,
-        proj_drop=config.proj_drop,
+        partial(build_mixer, config.of_stage("mixers", level), spec),
+        partial(build_mixer, config.of_stage("channel_mixers", level), spec),
         drop_path=drop_path,
         drop_path_per=config.drop_path_per,
+        layer_scale=config.layer_scale,
         recompute=config.recompute,
-        backend=config.backend,
         make_norm=_layer_norms(config),
     )
 
@@ -214,7 +228,9 @@ def _batch_norms(config: FFNet3DConfig) -> MakeNorm:
 
 
 def _layer_norms(config: FFNet3DConfig) -> MakeNorm:
-    """The layer norms of the blocks."""
+    """The layer norms of the blocks; none where they keep batch norms alone."""
+    if config.norms == "batch":
+        return nn.Identity
     norm = partial(nn.LayerNorm, elementwise_affine=config.pdnorm_affine)
     return _by_data_set(config, norm) if config.pdnorm_ln else nn.LayerNorm
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ffnet3d.models import FFNet3D, FFNet3DConfig, SubMConv3d, fuse
+from ffnet3d.models import FFNet3D, FFNet3DConfig, Submanifold, fuse
 from ffnet3d.ops import resolve_backend
 from ffnet3d.segment.network import Depths
 from ffnet3d.segment.recipe import Recipe
@@ -50,7 +50,7 @@ class TorchNetwork:
         self.model = fuse(segmentor, DTYPES[dtype]).to(self.device)
         backend = resolve_backend("auto", self.device.type).name
         for module in self.model.modules():
-            if isinstance(module, SubMConv3d):
+            if isinstance(module, Submanifold):
                 module.backend = backend
         millions = sum(parameter.numel() for parameter in segmentor.parameters()) / 1e6
         self.description = f"FFNet3D, {millions:.1f} M parameters, PyTorch {dtype} on {self.device}"

@@ -85,8 +85,8 @@ def map_edges(kernel: Kernel, change: Callable[[int], int]) -> Kernel:
 
 
 def shrunk_kernel(kernel: Kernel) -> Kernel:
-    """A small kernel of the same kind within `kernel`: edges over 3 become 3, those of 3 become 1."""
-    return map_edges(kernel, lambda edge: 3 if edge > 3 else 1)
+    """The kernel of the same kind with about half the edges: 3 for 7, 5 for 9, "cross5" for "cross9"."""
+    return map_edges(kernel, lambda edge: edge // 2 | 1)
 
 
 def strip_kernels(kernel: Kernel) -> tuple[Kernel, ...]:

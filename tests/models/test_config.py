@@ -31,6 +31,15 @@ def test_kernel_sizes_of_each_level() -> None:
     assert FFNet3DConfig(enc_ks=3, dec_ks=7).kernel_sizes() == ({3, 5, 7}, {3, 7}, {3, 7}, {3, 7}, {3})
 
 
+def test_kernels_and_mixers_by_stage() -> None:
+    config = FFNet3DConfig(
+        enc_ks=(3, 3, 5, 7, "cross9"), dec_ks=(3, 3, 3, 7), mixers=("mlp",) * 4 + ("pooling",)
+    )
+    assert config.kernel_sizes() == ({3, 5}, {3}, {3, 5}, {7}, {"cross9"})
+    assert [config.of_stage("mixers", level) for level in (0, 4)] == ["mlp", "pooling"]
+    assert config.of_stage("channel_mixers", 4) == "convnext"
+
+
 def test_lists_become_tuples() -> None:
     assert FFNet3DConfig(dec_depths=[1, 1, 1, 1]) == FFNet3DConfig(dec_depths=(1, 1, 1, 1))
 
@@ -39,12 +48,28 @@ BAD_ARGUMENTS = [
     ({"enc_depths": (1, 1)}, r"enc_depths must have 5 entries.*got \(1, 1\)"),
     ({"stride": (2, 2, 2)}, r"stride must have 4 entries"),
     ({"stride": (2, 2, 2, 3)}, r"stride must hold powers of two.*\(2, 2, 2, 3\)"),
-    ({"enc_ks": 4}, "enc_ks must be odd and positive, got 4"),
+    ({"enc_ks": 4}, "enc_ks: kernel_size must be odd and positive, got 4"),
     ({"dec_channels": (64, 0, 128, 256)}, "dec_channels must be positive"),
     ({"in_channels": 0}, "in_channels must be positive, got 0"),
     ({"drop_path": 1.0}, r"drop_path must be in \[0, 1\), got 1.0"),
     ({"drop_path_per": "voxel"}, "drop_path_per must be 'point' or 'scene', got 'voxel'"),
-    ({"enc_ks": (3, 3, 3, 3, 5)}, r"enc_ks must be one whole number, got \(3, 3, 3, 3, 5\)"),
+    ({"enc_ks": (3, 3, 5)}, r"enc_ks must be one, or have 5 entries, one a stage; got \(3, 3, 5\)"),
+    ({"dec_ks": (3, 3, 3, 3, 5)}, r"dec_ks must be one, or have 4 entries"),
+    ({"enc_ks": "9x9x9"}, "enc_ks: kernel '9x9x9' is a cube: write the integer 9"),
+    ({"mixers": ("ffnified", "pooling")}, r"mixers must be one, or have 5 entries, one a stage"),
+    ({"mixers": "pool"}, "unknown mixer type 'pool': did you mean 'pooling'"),
+    ({"channel_mixers": "attention"}, "unknown mixer type 'attention': .*window_attention"),
+    ({"activation": "silu"}, "unknown activation 'silu': .*gelu"),
+    ({"norms": "none"}, "unknown norms 'none'"),
+    ({"norms": "batch", "pdnorm_ln": True}, "pdnorm_ln must be False"),
+    ({"norms": "layer", "branches": ("small",)}, "branches have batch norms of their own"),
+    ({"branches": ("tiny",)}, "unknown branches 'tiny'"),
+    ({"layer_scale": -1.0}, "layer_scale must be 0 or above, got -1"),
+    ({"window": 1}, "window must be 2 voxels or more, got 1"),
+    (
+        {"mixers": "window_attention", "enc_channels": (32, 65, 64, 64, 64)},
+        "cannot part 65 channels into 2 heads",
+    ),
     ({"in_channels": "6"}, "in_channels must be one whole number, got '6'"),
     ({"enc_depths": (1, 1, 1, 1, 1.5)}, r"enc_depths must hold whole numbers, got \(1, 1, 1, 1, 1.5\)"),
     ({"mlp_ratio": -1}, "mlp_ratio must be above 0, got -1"),
