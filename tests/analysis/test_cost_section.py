@@ -75,3 +75,6 @@ def test_what_is_not_counted_is_said(tmp_path: Path):
         "small: did not run on this scan: spare.",
     ]
     assert cost.stages[-1].parameters == 9
+    assert warnings(replace(cost, uncounted=(), idle=tuple("abcdef"))) == [
+        "small: did not run on this scan: a, b, c, d and 2 more."
+    ]
