@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ffnet3d.engine.config import Config, load_config, validate_config
-from ffnet3d.models import build_model, model_config
+from ffnet3d.models import PRESETS, build_model, model_config
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -16,12 +16,18 @@ PARAMETERS = {
     "scannet/ffnet3d": 103_212_436,
     "scannet/ffnet3d-paper": 95_092_628,
     "scannet/ffnet3d-tiny": 4_571_204,
+    "scannet/ffnet3d-dw": 12_324_884,
+    "scannet/ffnet3d-lite": 12_850_164,
     "scannet200/ffnet3d": 103_224_136,
     "scannet200/ffnet3d-paper": 95_104_328,
     "scannet200/ffnet3d-tiny": 4_577_144,
+    "scannet200/ffnet3d-dw": 12_336_584,
+    "scannet200/ffnet3d-lite": 12_856_104,
     "s3dis/ffnet3d": 103_211_981,
     "s3dis/ffnet3d-paper": 95_092_173,
     "s3dis/ffnet3d-tiny": 4_570_973,
+    "s3dis/ffnet3d-dw": 12_324_429,
+    "s3dis/ffnet3d-lite": 12_849_933,
     "demo/ffnet3d": 4_570_973,
     "demo/ffnet3d-quick": 4_570_973,
     "demo/ffnet3d-ablation": 4_570_973,
@@ -90,7 +96,7 @@ def test_the_paper_differs_in_decoder_and_learning_rate_alone(dataset: str) -> N
     assert paper == released
 
 
-@pytest.mark.parametrize("name", ["ffnet3d", "ffnet3d-paper", "ffnet3d-tiny"])
+@pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_the_networks_of_the_configs(name: str) -> None:
     with torch.device("meta"):
         preset = build_model(model_config(name, in_channels=6, num_classes=20))

@@ -105,7 +105,7 @@ def same_kind(like: Submanifold, kernel: Kernel) -> Submanifold:
 def branch_kernels(name: str, kernel: Kernel) -> tuple[Kernel | None, ...]:
     """The kernels that the branch of this name has beside `kernel`; None is the identity.
 
-    "small" has about half the edges, as in the authors' networks for images; "strips" are as long as the kernel.
+    "small" has about half the edges, as in the authors' networks for images; "strips" are of full length.
     """
     known: dict[str, tuple[Kernel | None, ...]] = {
         "small": (shrunk_kernel(kernel),),

@@ -1,0 +1,16 @@
+"""Large depthwise kernels on ScanNet's 20 classes, 12.3 M parameters: ffnet3d-dw with the released recipe."""
+
+_base_ = ["ffnet3d.py"]
+
+model = dict(
+    backbone=dict(
+        enc_channels=(32, 64, 128, 256, 448),
+        dec_depths=(1, 1, 1, 1),
+        enc_ks=(3, 3, 7, 7, 7),
+        dec_ks=(3, 3, 7, 7),
+        mixers="ffnified_depthwise",
+        channel_mixers="convnext_depthwise",
+        layer_scale=1e-5,
+        branches=("small",),
+    ),
+)

@@ -1,0 +1,14 @@
+"""Attention at the coarse levels on ScanNet's 20 classes, 12.9 M parameters: ffnet3d-lite with the released recipe."""
+
+_base_ = ["ffnet3d.py"]
+
+model = dict(
+    backbone_out_channels=32,
+    backbone=dict(
+        enc_channels=(32, 64, 128, 192, 384),
+        dec_depths=(1, 1, 1, 1),
+        dec_channels=(32, 64, 128, 192),
+        mixers=("ffnified", "ffnified", "ffnified", "window_attention", "window_attention"),
+        channel_mixers=("convnext", "convnext", "convnext", "convnext_depthwise", "convnext_depthwise"),
+    ),
+)
