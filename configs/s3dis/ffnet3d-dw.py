@@ -1,4 +1,4 @@
-"""Large depthwise kernels on S3DIS, 12.3 M parameters: ffnet3d-dw with the released recipe."""
+"""Large depthwise kernels on S3DIS, 12.3 M parameters: ffnet3d-dw, released recipe."""
 
 _base_ = ["ffnet3d.py"]
 

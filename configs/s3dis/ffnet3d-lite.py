@@ -1,4 +1,4 @@
-"""Attention at the coarse levels on S3DIS, 12.9 M parameters: ffnet3d-lite with the released recipe."""
+"""Coarse attention on S3DIS, 12.9 M parameters: ffnet3d-lite, released recipe."""
 
 _base_ = ["ffnet3d.py"]
 

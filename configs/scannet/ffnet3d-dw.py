@@ -1,4 +1,4 @@
-"""Large depthwise kernels on ScanNet's 20 classes, 12.3 M parameters: ffnet3d-dw with the released recipe."""
+"""Large depthwise kernels on ScanNet's 20 classes, 12.3 M parameters: ffnet3d-dw, released recipe."""
 
 _base_ = ["ffnet3d.py"]
 
