@@ -5,7 +5,7 @@ kernels for CUDA, `spconv_backend` and `spconv_cpu` the forms by spconv; `backen
 them, `functional` the face that checks arguments.
 """
 
-from ffnet3d.ops.backends import Backend, available_backends, resolve_backend
+from ffnet3d.ops.backends import Backend, available_backends, resolve_backend, resolve_depthwise
 from ffnet3d.ops.dense import feed_forward, linear
 from ffnet3d.ops.functional import subm_conv3d, subm_conv3d_depthwise
 from ffnet3d.ops.segments import segment_reduce
@@ -17,6 +17,7 @@ __all__ = [
     "feed_forward",
     "linear",
     "resolve_backend",
+    "resolve_depthwise",
     "segment_reduce",
     "subm_conv3d",
     "subm_conv3d_depthwise",

@@ -1,4 +1,4 @@
-"""The table of backends of the submanifold convolution, and the choice among them."""
+"""The table of backends of the submanifold convolutions, and the choice among them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,22 @@ def _reference() -> Convolution:
     return subm_conv3d_reference
 
 
+def _reference_depthwise() -> Convolution:
+    from ffnet3d.ops.reference import subm_conv3d_depthwise_reference
+
+    return subm_conv3d_depthwise_reference
+
+
 def _torch() -> Convolution:
     from ffnet3d.ops.torch_backend import subm_conv3d_torch
 
     return subm_conv3d_torch
+
+
+def _torch_depthwise() -> Convolution:
+    from ffnet3d.ops.depthwise import subm_conv3d_depthwise_torch
+
+    return subm_conv3d_depthwise_torch
 
 
 def _spconv() -> Convolution:
@@ -51,12 +63,6 @@ def _spconv_cpu() -> Convolution:
     return subm_conv3d_spconv_cpu
 
 
-def _torch_depthwise() -> Convolution:
-    from ffnet3d.ops.depthwise import subm_conv3d_depthwise_torch
-
-    return subm_conv3d_depthwise_torch
-
-
 def _triton() -> Convolution:
     from ffnet3d.ops.triton_backend import subm_conv3d_triton
 
@@ -79,7 +85,7 @@ class Backend:
 
     name: str
     load: Callable[[], Convolution]
-    load_depthwise: Callable[[], Convolution] = _torch_depthwise
+    load_depthwise: Callable[[], Convolution] | None = None  # None: it has none, see `resolve_depthwise`
     is_available: Callable[[], tuple[bool, str]] = _always  # (whether it can run here, else why not)
     device_types: tuple[str, ...] | None = None  # None: any device
     auto_device_types: tuple[str, ...] | None = None  # where "auto" may take it; None: wherever it runs
@@ -91,13 +97,19 @@ class Backend:
 
     @functools.cached_property
     def subm_conv3d_depthwise(self) -> Convolution:
-        """(features, weight [K, C], bias, neighbors, activation) -> [N, C]."""
+        """(features, weight [K, C], bias, neighbors, activation) -> [N, C]; ValueError where it has none."""
+        if self.load_depthwise is None:
+            raise ValueError(f"backend {self.name!r} has no depthwise convolution: ask resolve_depthwise")
         return self.load_depthwise()
+
+    def get(self, depthwise: bool) -> Convolution:
+        """The depthwise convolution, or the dense one."""
+        return self.subm_conv3d_depthwise if depthwise else self.subm_conv3d
 
 
 BACKENDS = (
-    Backend("reference", _reference),
-    Backend("torch", _torch),
+    Backend("reference", _reference, _reference_depthwise),
+    Backend("torch", _torch, _torch_depthwise),
     Backend("spconv", _spconv, is_available=spconv_available, device_types=("cuda",)),
     Backend("spconv-fp16acc", _spconv_fp16acc, is_available=spconv_available, device_types=("cuda",)),
     Backend("spconv-triton", _spconv_triton, is_available=spconv_triton_available, device_types=("cuda",)),
@@ -130,13 +142,7 @@ def resolve_backend(name: str = "auto", device_type: str = "cpu") -> Backend:
     this device.
     """
     if name == "auto":
-        for candidate in AUTO:
-            backend = find_backend(candidate)
-            wanted = backend.auto_device_types is None or device_type in backend.auto_device_types
-            if wanted and not _obstacle(backend, device_type) and _passes_trial(backend, device_type):
-                logger.info("submanifold convolution on %s: backend %r", device_type, backend.name)
-                return backend
-        raise ValueError(f"no backend can run on {device_type!r}: {available_backends()}")
+        return _best(device_type, depthwise=False)
     backend = find_backend(name)
     if reason := _obstacle(backend, device_type):
         usable = ", ".join(other.name for other in BACKENDS if not _obstacle(other, device_type))
@@ -144,7 +150,38 @@ def resolve_backend(name: str = "auto", device_type: str = "cpu") -> Backend:
     return backend
 
 
-def _passes_trial(backend: Backend, device_type: str) -> bool:
+@functools.cache
+def resolve_depthwise(name: str = "auto", device_type: str = "cpu") -> Backend:
+    """The backend that computes the depthwise convolutions of the backend of that name.
+
+    It is that backend where it has a depthwise convolution of its own, and else, as for "auto", the first of
+    `AUTO` that has one, can run there and passes a trial; that choice is logged. ValueError as in
+    `resolve_backend`.
+    """
+    if name == "auto":
+        return _best(device_type, depthwise=True)
+    backend = resolve_backend(name, device_type)
+    return resolve_depthwise("auto", device_type) if backend.load_depthwise is None else backend
+
+
+def _best(device_type: str, depthwise: bool) -> Backend:
+    """The first of `AUTO` that has the convolution, can run on the device and passes a trial."""
+    for backend in map(find_backend, AUTO):
+        if _is_candidate(backend, device_type, depthwise) and _passes_trial(backend, device_type, depthwise):
+            kind = "depthwise" if depthwise else "submanifold"
+            logger.info("%s convolution on %s: backend %r", kind, device_type, backend.name)
+            return backend
+    raise ValueError(f"no backend can run on {device_type!r}: {available_backends()}")
+
+
+def _is_candidate(backend: Backend, device_type: str, depthwise: bool) -> bool:
+    if depthwise and backend.load_depthwise is None:
+        return False
+    wanted = backend.auto_device_types is None or device_type in backend.auto_device_types
+    return wanted and not _obstacle(backend, device_type)
+
+
+def _passes_trial(backend: Backend, device_type: str, depthwise: bool) -> bool:
     """Whether a backend computes a small known sum on this device.
 
     What cannot be compiled for a GPU, or is wrong on it, should cost its user a warning and not the results.
@@ -153,7 +190,7 @@ def _passes_trial(backend: Backend, device_type: str) -> bool:
     if backend is yardstick:
         return True
     try:
-        error = trial_error(backend.subm_conv3d, yardstick.subm_conv3d, device_type)
+        error = trial_error(backend.get(depthwise), yardstick.get(depthwise), device_type, depthwise)
     except Exception as failure:
         logger.warning("backend %r fails on %s and is passed over: %s", backend.name, device_type, failure)
         return False

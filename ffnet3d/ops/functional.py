@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ffnet3d.ops.activation import activate, check_activation
 from ffnet3d.ops.autocast import cast_for_autocast
-from ffnet3d.ops.backends import Backend, find_backend, resolve_backend
+from ffnet3d.ops.backends import find_backend, resolve_backend, resolve_depthwise
 from ffnet3d.ops.operator import Convolution
 
 
@@ -43,7 +43,7 @@ def subm_conv3d(
         expected = f"[{neighbors.shape[1]}, {features.shape[1]}, Cout]"
         raise ValueError(f"weight must be [K, Cin, Cout] = {expected} here, got {list(weight.shape)}")
     features, weight, bias = _cast(features, weight, bias)
-    convolution = _resolve(backend, features).subm_conv3d
+    convolution = _resolve(backend, features, depthwise=False)
     return _apply(convolution, features, weight, bias, neighbors, activation)
 
 
@@ -57,30 +57,32 @@ def subm_conv3d_depthwise(
 ) -> Tensor:
     """Depthwise convolution: `out[i] = activation(sum_k features[neighbors[i, k]] * weight[k] + bias)`.
 
-    features [N, C], weight [K, C], bias [C] or None, neighbors [N, K]; all else as in `subm_conv3d`.
+    features [N, C], weight [K, C], bias [C] or None, neighbors [N, K] with any odd K; all else as in
+    `subm_conv3d`. A backend without a depthwise convolution of its own leaves it to that of "auto".
     """
     _check_table(features, neighbors)
     if weight.shape != (neighbors.shape[1], features.shape[1]):
         expected = f"[{neighbors.shape[1]}, {features.shape[1]}]"
         raise ValueError(f"weight must be [K, C] = {expected} here, got {list(weight.shape)}")
     features, weight, bias = _cast(features, weight, bias)
-    convolution = _resolve(backend, features).subm_conv3d_depthwise
+    convolution = _resolve(backend, features, depthwise=True)
     return _apply(convolution, features, weight, bias, neighbors, activation)
 
 
-def _resolve(backend: str, features: Tensor) -> Backend:
-    """The backend asked for; left to choose, float64 goes to the one that computes in it on every device."""
+def _resolve(backend: str, features: Tensor, depthwise: bool) -> Convolution:
+    """That of the backend asked for; left to choose, float64 goes to the one that has it on every device."""
     if backend == "auto" and features.dtype == torch.float64:
         backend = "torch"
-    return find_backend(_chosen_name(backend, features.device.type))
+    return find_backend(_chosen_name(backend, features.device.type, depthwise)).get(depthwise)
 
 
-def _name(backend: str, device_type: str) -> str:
-    return resolve_backend(backend, device_type).name
+def _name(backend: str, device_type: str, depthwise: bool) -> str:
+    resolve = resolve_depthwise if depthwise else resolve_backend
+    return resolve(backend, device_type).name
 
 
 # The choice is made while a program is compiled, and is no part of it.
-_chosen_name: Callable[[str, str], str] = torch.compiler.assume_constant_result(_name)
+_chosen_name: Callable[[str, str, bool], str] = torch.compiler.assume_constant_result(_name)
 
 
 def _apply(

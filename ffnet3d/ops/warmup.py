@@ -33,7 +33,7 @@ def warm_up(
         depthwise: (K, C, N) of each depthwise convolution.
 
     Raises:
-        ValueError: backend "triton" cannot run on that device; K is not the cube of an odd number.
+        ValueError: backend "triton" cannot run on that device; K is not odd.
     """
     device = torch.device(device)
     resolve_backend("triton", device.type)
@@ -59,10 +59,13 @@ def _leaf(device: torch.device, dtype: torch.dtype, *shape: int) -> Tensor:
 
 
 def _surface_table(count: int, offsets: int) -> Tensor:
-    """Neighbour table [N, K] of a wavy floor, whose rows have about as many neighbours as those of a room."""
-    kernel_size = round(offsets ** (1 / 3))
-    if kernel_size**3 != offsets or kernel_size % 2 == 0:
-        raise ValueError(f"K must be the cube of an odd number (1, 27, 125), got {offsets}")
+    """Neighbour table [N, K] of a wavy floor, whose rows have about as many neighbours as those of a room.
+
+    Where K is not that of a cube it is the middle of a larger one: as symmetric, and about as full.
+    """
+    if offsets < 1 or offsets % 2 == 0:
+        raise ValueError(f"K must be odd (27 and 125 of cubes, 25 of a cross), got {offsets}")
+    kernel_size = next(size for size in range(1, offsets + 1, 2) if size**3 >= offsets)
     place = torch.arange(count)
     side = max(1, round(count**0.5))
     x, y = place // side, place % side
@@ -70,4 +73,6 @@ def _surface_table(count: int, offsets: int) -> Tensor:
     grid_coord = torch.stack([x, y, height], dim=1)
     batch = torch.zeros(count, dtype=torch.long)
     order = z_encode(grid_coord, batch).argsort()
-    return build_neighbors(grid_coord[order], batch, kernel_size)
+    around = (kernel_size**3 - offsets) // 2
+    table = build_neighbors(grid_coord[order], batch, kernel_size)
+    return table[:, around : around + offsets].contiguous()

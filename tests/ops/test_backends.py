@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -10,9 +11,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from ffnet3d.ops import Backend, available_backends, resolve_backend, subm_conv3d
+from ffnet3d.ops import (
+    Backend,
+    available_backends,
+    resolve_backend,
+    resolve_depthwise,
+    subm_conv3d,
+    subm_conv3d_depthwise,
+)
+from ffnet3d.ops.backends import BACKENDS
 from ffnet3d.ops.operator import Convolution
-from ffnet3d.ops.reference import subm_conv3d_reference
+from ffnet3d.ops.reference import subm_conv3d_depthwise_reference, subm_conv3d_reference
+from ffnet3d.ops.trial import trial_error
 
 
 def load() -> Convolution:
@@ -22,8 +32,10 @@ def load() -> Convolution:
 @pytest.fixture(autouse=True)
 def _fresh_choice() -> Iterator[None]:
     resolve_backend.cache_clear()
+    resolve_depthwise.cache_clear()
     yield
     resolve_backend.cache_clear()
+    resolve_depthwise.cache_clear()
 
 
 def test_the_backends_that_need_nothing_are_available() -> None:
@@ -123,6 +135,68 @@ def test_a_named_backend_is_taken_silently(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.INFO):
         assert resolve_backend("reference", "cpu").subm_conv3d is subm_conv3d_reference
     assert not caplog.records
+
+
+def test_the_reference_is_the_reference_for_depthwise_too() -> None:
+    assert resolve_depthwise("reference", "cpu").subm_conv3d_depthwise is subm_conv3d_depthwise_reference
+
+
+@pytest.mark.parametrize("name", ["auto", "spconv", "spconv-fp16acc", "spconv-triton"])
+def test_depthwise_on_cuda_is_triton_where_it_runs_and_else_torch(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    only_named_backends(monkeypatch, {"spconv", "spconv-fp16acc", "spconv-triton", "triton", "torch"})
+    monkeypatch.setattr("ffnet3d.ops.backends.trial_error", lambda *_: 1e-7)
+    with caplog.at_level(logging.INFO, logger="ffnet3d.ops.backends"):
+        chosen = [resolve_depthwise(name, "cuda") for _ in range(2)]
+        assert resolve_depthwise("auto", "cuda") is chosen[0]
+    assert [backend.name for backend in chosen] == ["triton"] * 2
+    assert [record.message for record in caplog.records] == [
+        "depthwise convolution on cuda: backend 'triton'"
+    ]
+    assert resolve_backend("auto", "cuda").name == "spconv"
+
+    resolve_depthwise.cache_clear()
+    monkeypatch.setattr("ffnet3d.ops.backends.trial_error", lambda *_: 0.1)
+    assert resolve_depthwise(name, "cuda").name == "torch"
+    assert "backend 'triton' is wrong on cuda (by 0.1): passed over" in caplog.messages
+
+
+def only_named_backends(monkeypatch: pytest.MonkeyPatch, names: set[str]) -> None:
+    """As if those were installed, and there were a GPU."""
+    there = [
+        dataclasses.replace(backend, is_available=lambda: (True, ""))
+        for backend in BACKENDS
+        if backend.name in names
+    ]
+    monkeypatch.setattr("ffnet3d.ops.backends.BACKENDS", tuple(there))
+
+
+def test_depthwise_of_a_named_backend_that_cannot_run_is_an_error() -> None:
+    inputs = torch.ones(1, 2), torch.ones(1, 2), None, torch.zeros(1, 1, dtype=torch.int32)
+    with pytest.raises(ValueError, match="backend 'spconv' cannot run here: it runs on cuda"):
+        subm_conv3d_depthwise(*inputs, backend="spconv")
+    with pytest.raises(ValueError, match="unknown backend 'fastest'"):
+        subm_conv3d_depthwise(*inputs, backend="fastest")
+
+
+def test_depthwise_of_a_backend_without_it_is_that_of_auto(caplog: pytest.LogCaptureFixture) -> None:
+    plain = Backend("plain", load)
+    with pytest.raises(ValueError, match="backend 'plain' has no depthwise convolution"):
+        _ = plain.subm_conv3d_depthwise
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level(logging.INFO):
+        patch.setattr("ffnet3d.ops.backends.BACKENDS", (plain, resolve_backend("torch")))
+        patch.setattr("ffnet3d.ops.backends.AUTO", ("plain", "torch"))
+        assert resolve_depthwise("plain", "cpu").name == "torch"
+        assert resolve_backend("plain", "cpu").name == "plain"
+    assert caplog.messages == ["depthwise convolution on cpu: backend 'torch'"]
+
+
+@pytest.mark.skipif(bool(available_backends()["triton"]), reason=available_backends()["triton"])
+def test_triton_passes_the_depthwise_trial() -> None:
+    triton, torch_backend = resolve_backend("triton", "cpu"), resolve_backend("torch", "cpu")
+    error = trial_error(triton.get(True), torch_backend.get(True), "cpu", depthwise=True)
+    assert error < 1e-5
 
 
 def test_unknown_backend_lists_the_known() -> None:
