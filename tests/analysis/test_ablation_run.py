@@ -13,7 +13,7 @@ from tiny_run import tiny_config, write_config
 
 from ffnet3d.analysis.ablation.budget import Budget
 from ffnet3d.analysis.ablation.jobs import Failure, Job, Record, make_jobs
-from ffnet3d.analysis.ablation.run import AblationRequest, do_jobs, run_ablation
+from ffnet3d.analysis.ablation.run import AblationRequest, do_jobs, estimate_normals, run_ablation
 from ffnet3d.analysis.ablation.variants import Variant
 
 pytest.importorskip("lightning_fabric", reason="pip install 'ffnet3d[train]'")
@@ -78,6 +78,19 @@ def test_jobs_come_seed_by_seed_and_load_in_their_own_process(tmp_path: Path) ->
         ("broken", 6),
     ]
     assert all(job.config.num_worker == 0 and job.config.seed == job.seed for job in jobs)
+
+
+def test_normals_that_are_not_there_are_estimated_before_any_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FFNET3D_CACHE", str(tmp_path / "cache"))
+    config = tiny_config(tmp_path)
+    estimate_normals(config)
+    assert not (tmp_path / "cache").exists()
+    for file in (tmp_path / "rooms").rglob("normal.npy"):
+        file.unlink()
+    estimate_normals(config)
+    assert len([file for file in (tmp_path / "cache").rglob("*") if file.is_file()]) == 7  # rooms
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:

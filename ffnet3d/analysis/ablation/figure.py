@@ -54,6 +54,7 @@ def draw_cost(axes: Any, table: Table, cost: str, scale: float) -> None:
         point = (scale * row.mean(cost), 100 * row.mean("miou"))
         axes.plot(*point, "o", ms=5, color=colour(row))
         axes.annotate(str(place), point, xytext=(4, 3), textcoords="offset points", fontsize=8)
+    axes.margins(0.09)
 
 
 def colour(row: Row) -> str:

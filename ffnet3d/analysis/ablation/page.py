@@ -12,6 +12,10 @@ from ffnet3d.engine.tables import table
 
 NAME = "ablation"
 FIGURE = f"{NAME}.png"
+CAPTION = (
+    "Left: each seed and the mean. Right: mean mIoU against parameters and seconds a step; the numbers are "
+    "those on the left, the grey line joins the best for their cost, the base is orange."
+)
 HEADER = ("variant", "parameters", "mIoU", "vs base", "allAcc", "steps", "s/step", "peak MiB", "seeds")
 
 INTRODUCTION = """
@@ -43,7 +47,7 @@ def ablation_page(ablation: Ablation) -> str:
     introduction = INTRODUCTION.format(config=ablation.config, dataset=ablation.dataset, count=ablation.seeds)
     parts = ["# Ablation", introduction, READING, *brief(ablation)]
     if ablation.records:
-        parts += [f"![Scores of the variants]({FIGURE})", "## Variants", changes(ablation)]
+        parts += [f"![Scores of the variants]({FIGURE})", CAPTION, "## Variants", changes(ablation)]
     parts.append(provenance(ablation))
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

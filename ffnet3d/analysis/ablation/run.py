@@ -14,6 +14,7 @@ from ffnet3d.analysis.ablation.page import FIGURE, brief, write_ablation
 from ffnet3d.analysis.ablation.summary import Ablation, make_table
 from ffnet3d.analysis.ablation.variants import Variant, choose_variants
 from ffnet3d.bench.measure import describe_machine
+from ffnet3d.engine.build import build_dataset
 from ffnet3d.engine.config import Config, load_config, validate_config
 from ffnet3d.engine.launch import find_config, prepare_demo, with_data_root
 from ffnet3d.engine.logs import setup_logging
@@ -62,6 +63,7 @@ def run_ablation(request: AblationRequest) -> Told:
     config, name = base_config(request)
     setup_logging(None)
     prepare_demo(request.dataset, config)
+    estimate_normals(config)
     jobs = make_jobs(config, variants, request.budgets, request.seeds, request.out / JOBS)
     results = list(do_jobs(jobs, workers))
     return finish(request, name, variants, results)
@@ -86,6 +88,17 @@ def default_config(dataset: str) -> str:
     except ValueError:
         return CONFIG
     return OWN_CONFIG
+
+
+def estimate_normals(config: Config) -> None:
+    """Have the normals of scenes without them estimated and kept: no job's time shall hold that."""
+    bar = require("tqdm", "train").tqdm
+    for part in ("train", "val"):
+        dataset = build_dataset(config, part)
+        file = f"{dataset.assets['normal']}.npy"
+        lacking = [index for index, scene in enumerate(dataset.scenes) if not (scene / file).is_file()]
+        for index in bar(lacking, desc=f"normals of data.{part}", disable=None, leave=False):
+            dataset.read(index)
 
 
 def do_jobs(jobs: Sequence[Job], workers: int) -> Iterator[Record | Failure]:

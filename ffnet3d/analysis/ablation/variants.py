@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 BASE = "ffnified"
 PRESET = "preset:"
 COARSE = 2  # first of the coarse levels: their voxels are 4 times as wide as the finest, and wider
-KEPT = ("type", "in_channels", "backend")  # of the config's backbone, where a preset takes its place
+# Of the config's backbone, where a preset takes its place: what is of data and recipe, not of the network.
+KEPT = ("type", "in_channels", "backend", "bn_momentum", "drop_path", "drop_path_per")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Variant:
         backbone = changed.model.backbone
         if self.preset is not None:
             kept = {key: backbone[key] for key in KEPT if key in backbone}
-            changed.model.backbone = {**kept, **PRESETS[self.preset]}
+            changed.model.backbone = {**PRESETS[self.preset], **kept}
             widths = PRESETS[self.preset].get("dec_channels", FFNet3DConfig.dec_channels)
             changed.model.backbone_out_channels = widths[0]
             return changed
@@ -89,7 +90,7 @@ VARIANTS = (
     Variant("depthwise-7", f"{DEPTHWISE}, 7x7x7 {ON_COARSE}", depthwise(7)),
     Variant(
         "depthwise-7-branches",
-        "the same, with re-parameterisation branches",
+        "depthwise-7 with re-parameterisation branches",
         {**depthwise(7), "branches": BRANCHES},
     ),
     Variant("strips", f"three strips of 9 in place of the cube {ON_COARSE}", kernels("cross9")),
