@@ -13,7 +13,7 @@ from ffnet3d.cli.options import DataRoot, Overrides, split_names
 ABLATE_EXAMPLES = """Examples:
 
   ffnet3d ablate --list\n
-  ffnet3d ablate --out ablation          (all variants, 40 minutes on two cores)\n
+  ffnet3d ablate --out ablation          (all variants, about 40 minutes on two cores)\n
   ffnet3d ablate --variants ffnified,depthwise-7,hybrid --seconds 40 --seeds 5\n
   ffnet3d ablate --variants ffnified,relu --steps 200 scheduler.max_lr=0.003\n
   ffnet3d ablate -d scannet -D /data/scannet --variants ffnet3d-tiny,ffnet3d-lite --seconds 600
