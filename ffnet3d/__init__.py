@@ -1,8 +1,9 @@
 """FFNet for 3D: pure convolutional segmentation of point clouds (arXiv 2406.02021).
 
 `create_model(name)` builds a preset, `save_pretrained` and `from_pretrained` write and read shared weights,
-`fuse` makes a copy that predicts faster, `Segmenter` labels points with trained weights. They, and `FFNet3D`,
-are imported on first use, so that `import ffnet3d` itself is quick.
+`merge` folds the branches of training into one kernel, `fuse` makes a copy that predicts faster, `Segmenter`
+labels points with trained weights. They, and `FFNet3D`, are imported on first use, so that `import ffnet3d`
+itself is quick.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ffnet3d.version import __version__
 
 if TYPE_CHECKING:
-    from ffnet3d.models import FFNet3D, create_model, from_pretrained, fuse, save_pretrained
+    from ffnet3d.models import FFNet3D, create_model, from_pretrained, fuse, merge, save_pretrained
     from ffnet3d.segment.segmenter import Segmenter
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "create_model",
     "from_pretrained",
     "fuse",
+    "merge",
     "save_pretrained",
 ]
 
