@@ -69,7 +69,7 @@ class RowPairs:
 
     def row_starts(self, block: Block) -> Tensor:
         """[rows] int32: where each row of a block begins among its pairs."""
-        return (self.starts[block.rows] - block.pairs.start).int()
+        return (self.starts[block.rows] - int(block.pairs.start)).int()
 
     def by_offset(self, pairs: int) -> tuple[OffsetOrder, ...]:
         """The order of each of `blocks(pairs)`; those of one `pairs` are kept."""
