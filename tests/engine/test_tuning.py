@@ -47,6 +47,7 @@ def tune(monkeypatch: pytest.MonkeyPatch, fabric: FakeFabric, *rest: Any, dtype:
     """The events of a call whose warm-up is only noted; a GPU is pretended."""
     monkeypatch.setattr(tuning, "warm_up", lambda *arguments: fabric.events.append(arguments))
     monkeypatch.setattr(tuning, "resolve_backend", lambda name, _: SimpleNamespace(name=name))
+    monkeypatch.setattr(tuning, "resolve_depthwise", lambda *_: SimpleNamespace(name="triton"))
     tuning.tune_before(fabric, *rest, dtype)  # type: ignore[arg-type]
     return fabric.events
 
@@ -56,17 +57,32 @@ def test_the_first_process_of_a_machine_tunes_and_then_meets_the_others(
 ) -> None:
     fabric = FakeFabric()
     events = tune(monkeypatch, fabric, network, [batch], dtype=torch.bfloat16)
-    assert events == [(SHAPES, torch.bfloat16, fabric.device), "barrier"]
+    assert events == [(SHAPES, torch.bfloat16, fabric.device, []), "barrier"]
+
+
+def test_depthwise_convolutions_run_triton_whatever_the_dense_ones_take(
+    monkeypatch: pytest.MonkeyPatch, batch: dict[str, Any]
+) -> None:
+    shape = {"enc_depths": (1, 1), "enc_channels": (8, 16), "dec_depths": (1,), "dec_channels": (12,)}
+    kinds = {"mixers": "ffnified_depthwise", "enc_ks": (3, "cross9")}
+    network = create_model("ffnet3d", 6, 5, stride=(2,), backend="spconv", **shape, **kinds)
+    fabric = FakeFabric()
+    events = tune(monkeypatch, fabric, network, [batch])
+    depthwise = [(25, 16, 5), (27, 8, 9), (27, 12, 9)]
+    assert events == [([], torch.float32, fabric.device, depthwise), "barrier"]
 
 
 def test_the_others_wait_and_load_nothing(monkeypatch: pytest.MonkeyPatch, network: nn.Module) -> None:
     assert tune(monkeypatch, FakeFabric(local_rank=1), network, []) == ["barrier"]
 
 
-def test_a_pyramid_that_came_with_the_batch_is_taken(network: nn.Module, batch: dict[str, Any]) -> None:
+def test_a_pyramid_that_came_with_the_batch_is_taken(
+    monkeypatch: pytest.MonkeyPatch, network: nn.Module, batch: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(tuning, "resolve_backend", lambda name, _: SimpleNamespace(name=name))
     pyramid = network.backbone.build_pyramid(batch)
-    assert tuning.shapes_in(network, {"pyramid": pyramid}) == SHAPES
-    assert tuning.shapes_in(nn.Linear(2, 2), {}) == []
+    assert tuning.shapes_in(network, {"pyramid": pyramid}) == (SHAPES, [])
+    assert tuning.shapes_in(nn.Linear(2, 2), {}) == ([], [])
 
 
 def test_without_autocast_it_is_float32(
