@@ -12,7 +12,8 @@ from ffnet3d.export.trace import trace
 from ffnet3d.export.trial import Trial, make_trials
 from ffnet3d.segment.exported import Exported
 from ffnet3d.segment.recipe import Recipe
-from ffnet3d.segment.torch_network import depths_of, find_backbone
+from ffnet3d.segment.stage_reach import stage_reach
+from ffnet3d.segment.torch_network import find_backbone
 from ffnet3d.version import __version__
 
 
@@ -45,7 +46,7 @@ def prepare(segmentor: nn.Module, recipe: Recipe, condition: str | None = None) 
         recipe,
         network.strides,
         network.kernel_sizes,
-        depths_of(find_backbone(segmentor).config),
+        stage_reach(find_backbone(segmentor)),
         parameters=sum(parameter.numel() for parameter in segmentor.parameters()),
         version=__version__,
         condition=condition or "",

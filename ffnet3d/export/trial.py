@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ffnet3d.voxels import NumpyPyramid, build_numpy_pyramid
+from ffnet3d.voxels.kernels import Kernel
 
 TOLERANCE = 1e-4  # of the largest logit
 Floats = NDArray[np.float32]
@@ -32,7 +33,7 @@ def make_trials(
     segmentor: nn.Module,
     in_channels: int,
     strides: tuple[int, ...],
-    kernel_sizes: tuple[tuple[int, ...], ...],
+    kernel_sizes: tuple[tuple[Kernel, ...], ...],
     condition: str | None,
 ) -> list[Trial]:
     """A random cloud and a surface with the segmentor's own logits, from PyTorch in float32.

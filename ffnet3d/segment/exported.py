@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ffnet3d.segment.network import Depths
+from ffnet3d.segment.network import StageReach
 from ffnet3d.segment.recipe import Recipe, recipe_of
+from ffnet3d.voxels.kernels import Kernel, check_kernel
 
-RECIPE, STRIDES, KERNEL_SIZES, DEPTHS = "recipe", "strides", "kernel_sizes", "depths"
+RECIPE, STRIDES, KERNEL_SIZES, REACH = "recipe", "strides", "kernel_sizes", "reach"
 VERSION, PARAMETERS, CONDITION = "ffnet3d", "parameters", "condition"
+DEPTHS = "depths"  # in place of the reach in files of ffnet3d before mixers could be chosen
+CONVOLUTIONS = 3  # of each block in such a network, one after another
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Exported:
         recipe: voxel size, features and classes.
         strides: between the levels of the pyramid.
         kernel_sizes: of each level's neighbour tables, finest first.
-        depths: of its stages.
+        reach: how far its stages look.
         parameters: their number, of the network before the export.
         version: of the ffnet3d that exported it.
         condition: the data set whose norms it has; "" where there are no norms by data set.
@@ -29,8 +32,8 @@ class Exported:
 
     recipe: Recipe
     strides: tuple[int, ...]
-    kernel_sizes: tuple[tuple[int, ...], ...]
-    depths: Depths
+    kernel_sizes: tuple[tuple[Kernel, ...], ...]
+    reach: StageReach
     parameters: int
     version: str
     condition: str = ""
@@ -41,7 +44,7 @@ class Exported:
             RECIPE: json.dumps(self.recipe.as_dict()),
             STRIDES: json.dumps(self.strides),
             KERNEL_SIZES: json.dumps(self.kernel_sizes),
-            DEPTHS: json.dumps(self.depths),
+            REACH: json.dumps(self.reach),
             PARAMETERS: json.dumps(self.parameters),
             VERSION: self.version,
             CONDITION: self.condition,
@@ -53,9 +56,8 @@ def exported_of(metadata: Mapping[str, str], source: str) -> Exported:
     try:
         recipe = json.loads(metadata[RECIPE])
         strides = tuple(int(stride) for stride in json.loads(metadata[STRIDES]))
-        kernel_sizes = tuple(tuple(map(int, sizes)) for sizes in json.loads(metadata[KERNEL_SIZES]))
-        encoder, decoder, kernel = json.loads(metadata[DEPTHS])
-        depths = (tuple(map(int, encoder)), tuple(map(int, decoder)), int(kernel))
+        kernel_sizes = tuple(tuple(map(check_kernel, sizes)) for sizes in json.loads(metadata[KERNEL_SIZES]))
+        reach = _reach_of(metadata)
         parameters = int(metadata[PARAMETERS])
         version, condition = metadata[VERSION], metadata.get(CONDITION, "")
     except (KeyError, TypeError, ValueError) as error:
@@ -63,4 +65,21 @@ def exported_of(metadata: Mapping[str, str], source: str) -> Exported:
             f"{source} was not exported by ffnet3d ({type(error).__name__}: {error}): make one with "
             "ffnet3d export WEIGHTS model.onnx"
         ) from error
-    return Exported(recipe_of(recipe, source), strides, kernel_sizes, depths, parameters, version, condition)
+    return Exported(recipe_of(recipe, source), strides, kernel_sizes, reach, parameters, version, condition)
+
+
+def _reach_of(metadata: Mapping[str, str]) -> StageReach:
+    """How far the stages look, of files old and new; KeyError, TypeError or ValueError where neither says."""
+    if REACH in metadata:
+        encoder, decoder = json.loads(metadata[REACH])
+        return tuple(map(_whole_or_none, encoder)), tuple(map(_whole_or_none, decoder))
+    *stages, kernel = json.loads(metadata[DEPTHS])
+    block = CONVOLUTIONS * (int(kernel) // 2)
+    encoder, decoder = (tuple(int(depth) * block for depth in depths) for depths in stages)
+    return encoder, decoder
+
+
+def _whole_or_none(entry: object) -> int | None:
+    if entry is not None and not isinstance(entry, int):
+        raise ValueError(f"a stage cannot look {entry!r} voxels far")
+    return entry

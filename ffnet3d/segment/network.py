@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffnet3d.segment.recipe import Recipe
+from ffnet3d.voxels.kernels import Kernel
 
-Depths: TypeAlias = "tuple[tuple[int, ...], tuple[int, ...], int]"
-"""Blocks of each encoder and of each decoder stage, finest first, and the kernel of their convolutions."""
+StageReach: TypeAlias = "tuple[tuple[int | None, ...], tuple[int | None, ...]]"
+"""How far the blocks of each encoder and of each decoder stage look, finest first, in voxels of its level.
+
+None: without bound, or not known.
+"""
 
 
 class VoxelNetwork(Protocol):
@@ -18,8 +22,8 @@ class VoxelNetwork(Protocol):
 
     recipe: Recipe
     strides: tuple[int, ...]  # between its levels
-    kernel_sizes: tuple[tuple[int, ...], ...]  # of each level
-    depths: Depths | None  # None where they are not known; how far it looks follows from them
+    kernel_sizes: tuple[tuple[Kernel, ...], ...]  # of each level
+    reach: StageReach | None  # None where it is not known
     description: str  # such as "FFNet3D, 4.6 M parameters, PyTorch float32"
 
     def logits(self, features: NDArray[np.float32], grid_coord: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ffnet3d.processes import usable_cores
 from ffnet3d.registry import require
 from ffnet3d.segment.exported import exported_of
-from ffnet3d.segment.network import Depths
+from ffnet3d.segment.network import StageReach
 from ffnet3d.voxels.numpy_pyramid import build_numpy_pyramid
 
 
@@ -34,7 +34,7 @@ class OnnxNetwork:
         self.recipe = exported.recipe
         self.strides = exported.strides
         self.kernel_sizes = exported.kernel_sizes
-        self.depths: Depths | None = exported.depths
+        self.reach: StageReach | None = exported.reach
         self._check_features(path)
         millions = exported.parameters / 1e6
         self.description = (

@@ -7,10 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ffnet3d.models import FFNet3D, FFNet3DConfig, Submanifold, fuse
+from ffnet3d.models import FFNet3D, Submanifold, fuse
 from ffnet3d.ops import resolve_backend
-from ffnet3d.segment.network import Depths
+from ffnet3d.segment.network import StageReach
 from ffnet3d.segment.recipe import Recipe
+from ffnet3d.segment.stage_reach import stage_reach
+from ffnet3d.voxels.kernels import sorted_kernels
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -40,12 +42,13 @@ class TorchNetwork:
         self.device = choose_device(device)
         if dtype not in DTYPES:
             raise ValueError(f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}")
-        config = find_backbone(segmentor).config
+        backbone = find_backbone(segmentor)
+        config = backbone.config
         check_recipe(recipe, config.in_channels)
         self.recipe = recipe
         self.strides = config.stride
-        self.kernel_sizes = tuple(tuple(sorted(sizes)) for sizes in config.kernel_sizes())
-        self.depths: Depths | None = depths_of(config)
+        self.kernel_sizes = tuple(tuple(sorted_kernels(sizes)) for sizes in config.kernel_sizes())
+        self.reach: StageReach | None = stage_reach(backbone)
         self.condition = check_condition(condition, config.pdnorm_conditions if config.has_prompt else ())
         self.model = fuse(segmentor, DTYPES[dtype]).to(self.device)
         backend = resolve_backend("auto", self.device.type).name
@@ -85,11 +88,6 @@ def find_backbone(segmentor: nn.Module) -> FFNet3D:
     if len(found) != 1 or found[0].config.cls_mode:
         raise ValueError("the weights are of no network that segments points with one FFNet3D")
     return found[0]
-
-
-def depths_of(config: FFNet3DConfig) -> Depths:
-    """Blocks of each encoder and decoder stage, finest first, and the widest kernel of their convolutions."""
-    return config.enc_depths, config.dec_depths, max(config.enc_ks, config.dec_ks)
 
 
 def check_recipe(recipe: Recipe, in_channels: int) -> None:

@@ -61,7 +61,7 @@ def test_what_it_says_of_itself(model_file):
     network = OnnxNetwork(model_file)
     assert network.recipe == RECIPE
     assert network.strides == (2,)
-    assert network.depths == ((1, 1), (1,), 3)
+    assert network.reach == ((3, 3), (3,))
     assert network.kernel_sizes == ((3, 5), (3,))
     assert network.description.startswith("FFNet3D, 0.0 M parameters, ONNX Runtime 1.")
 
@@ -152,6 +152,42 @@ def test_metadata_that_are_not_ours(model_file, tmp_path, changed, message):
     onnx.save(model, tmp_path / "changed.onnx")
     with pytest.raises(ValueError, match=message):
         OnnxNetwork(tmp_path / "changed.onnx")
+
+
+def changed_metadata(model_file: Path, out: Path, changed: dict[str, str], dropped: str) -> Path:
+    """The same file with other metadata."""
+    model = onnx.load(model_file)
+    kept = {entry.key: entry.value for entry in model.metadata_props if entry.key != dropped}
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {**kept, **changed})
+    onnx.save(model, out)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("depths", "reach"), [("[[1, 1], [1], 3]", ((3, 3), (3,))), ("[[2, 6], [1], 5]", ((12, 36), (6,)))]
+)
+def test_files_from_before_mixers_could_be_chosen(model_file, tmp_path, depths, reach):
+    old = OnnxNetwork(changed_metadata(model_file, tmp_path / "old.onnx", {"depths": depths}, "reach"))
+    assert old.reach == reach
+    cells = some_cells()
+    features = np.ones((len(cells), 6), dtype=np.float32)
+    assert np.array_equal(old.logits(features, cells), OnnxNetwork(model_file).logits(features, cells))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"reach": '[[3, "far"], [3]]'}, r"ValueError: a stage cannot look 'far' voxels far"),
+        ({"reach": "[[3, 3]]"}, "bad.onnx was not exported by ffnet3d .ValueError"),
+        ({"kernel_sizes": '[[3, "cross4"], [3]]'}, "no kernel is written 'cross4'"),
+        ({}, "bad.onnx was not exported by ffnet3d .KeyError: 'depths'"),
+    ],
+)
+def test_a_reach_or_a_kernel_that_cannot_be(model_file, tmp_path, changed, message):
+    bad = changed_metadata(model_file, tmp_path / "bad.onnx", changed, "reach")
+    with pytest.raises(ValueError, match=message):
+        OnnxNetwork(bad)
 
 
 def test_a_row_for_each_voxel(model_file):

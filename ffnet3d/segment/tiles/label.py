@@ -30,6 +30,10 @@ from ffnet3d.voxels.voxelize import grid_coordinates
 
 POINT_BYTES = 64
 """Of scratch space for a point, about: what is known of it, its label, and its share of a voxel."""
+UNBOUNDED = (
+    "how far this network looks has no known bound (window attention goes along the curve of the voxels): "
+    "the labels of tiles may differ from those of the whole scan, far from their borders as well"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -73,23 +77,21 @@ def label_scan(
     """
     if scan.num_points <= options.whole_up_to and _fits_grid(scan, predictor):
         return _label_whole(scan, predictor)
+    reach = reach_of(predictor.network)
     layout = make_layout(
-        scan.bounds,
-        predictor.recipe.grid_size,
-        predictor.cell,
-        options,
-        reach_of(predictor.network),
-        scan.needs_normals,
+        scan.bounds, predictor.recipe.grid_size, predictor.cell, options, reach, scan.needs_normals
     )
+    if reach is None:
+        logger.warning(UNBOUNDED)
     check_space(scratch, scan.num_points * POINT_BYTES)
     with naming_full_disk(scratch):
         return _label_tiles(scan, predictor, options, layout, scratch, progress)
 
 
 def reach_of(network: Any) -> int | None:
-    """`theoretical_reach` of a network that has `depths`: encoder's, decoder's, and kernel; else None."""
-    depths = getattr(network, "depths", None)
-    return None if depths is None else theoretical_reach(network.strides, *depths)
+    """`theoretical_reach` of a network that says how far its stages look (`reach`); else None."""
+    stages = getattr(network, "reach", None)
+    return None if stages is None else theoretical_reach(network.strides, *stages)
 
 
 def _fits_grid(scan: PointSource, predictor: Predictor) -> bool:

@@ -20,7 +20,8 @@ class TileOptions:
     Args:
         tile: edge of cubic tiles; None: boxes that fill the budget, small where the scan is dense.
         halo: width of the surroundings that a tile is predicted with; None: a fifth of
-            the network's reach, whole cells of its coarsest level, or four of them where that is unknown.
+            the network's reach, whole cells of its coarsest level, or four of them where that has no known
+            bound.
         blend: how far from its border a tile still has a say on its neighbour; None: a quarter of the halo;
             0: none.
         voxels: most that the network gets at once. Memory grows with it.

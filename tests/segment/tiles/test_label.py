@@ -20,7 +20,7 @@ from ffnet3d.segment.tiles.layout import make_layout
 from ffnet3d.segment.tiles.spill import BUFFER
 
 WHOLE = TileOptions(whole_up_to=10**9)
-REACH = theoretical_reach((2, 2), (1, 1, 1), (1, 1))  # of `torch_segmenter`
+REACH = theoretical_reach((2, 2), (3, 3, 3), (3, 3))  # of `torch_segmenter`
 
 
 def tiled(**options: float) -> TileOptions:
@@ -115,27 +115,79 @@ class TestExactness:
 
 class TestReach:
     def test_of_the_released_network(self):
-        assert theoretical_reach((2, 2, 2, 2), (2, 2, 2, 6, 2), (2, 2, 2, 2)) == 384
+        assert theoretical_reach((2, 2, 2, 2), (6, 6, 6, 18, 6), (6, 6, 6, 6)) == 384
 
-    def test_one_voxel_beyond_it_changes_nothing_and_within_it_something(self):
+    @pytest.mark.parametrize(
+        ("mixers", "reach"),
+        [
+            ({}, ((3, 3, 3), (3, 3))),
+            ({"enc_ks": 5, "enc_depths": (1, 2, 1)}, ((6, 12, 6), (3, 3))),
+            ({"enc_ks": (3, "cross7", "1x1x5"), "dec_ks": ("5x1x3", 1)}, ((3, 9, 6), (6, 0))),
+            ({"mixers": "ffnified_depthwise", "channel_mixers": "convnext_depthwise"}, ((3, 3, 3), (3, 3))),
+            ({"mixers": "pooling", "channel_mixers": "mlp", "enc_ks": 5}, ((2, 2, 2), (1, 1))),
+            (
+                {"mixers": ("identity", "convnext", "ffnified"), "channel_mixers": "identity"},
+                ((0, 1, 2), (0, 1)),
+            ),
+            ({"branches": ("strips", "identity"), "enc_ks": 5, "dec_ks": 5}, ((6, 6, 6), (6, 6))),
+            ({"mixers": ("convnext", "convnext", "window_attention")}, ((2, 2, None), (2, 2))),
+        ],
+    )
+    def test_a_network_tells_how_far_each_stage_looks(self, mixers: dict, reach: tuple):
+        assert torch_segmenter(**mixers).network.reach == reach
+
+    @pytest.mark.parametrize(
+        "mixers",
+        [
+            {},
+            {"mixers": ("pooling", "identity", "ffnified"), "enc_ks": (3, 3, 5), "dec_ks": ("cross5", 3)},
+            {"mixers": "ffnified_depthwise", "channel_mixers": "mlp", "enc_ks": "5x1x1", "dec_ks": 3},
+            {"mixers": "identity", "channel_mixers": "mlp"},
+        ],
+    )
+    def test_one_voxel_beyond_it_changes_nothing_and_within_it_something(self, mixers: dict):
         """A row of voxels behind a cell's face: the last that counts is no farther than the reach."""
-        segmenter = torch_segmenter()
-        row = np.arange(4 + 2 * REACH)
+        segmenter = torch_segmenter(**mixers)
+        reach = reach_of(segmenter.network)
+        row = np.arange(4 + 2 * reach)
         cells = np.stack([row, np.zeros_like(row), np.zeros_like(row)], axis=1)
         rng = np.random.default_rng(0)
-        color = rng.integers(0, 256, (len(row), 3)).astype(np.float32)
-        last = []
-        for cut in range(4, len(row)):
-            points = Points(cells[:cut].astype(np.float32), color[:cut])
-            last.append(segmenter.voxel_probabilities(points, cells[:cut])[0][:4])
-        changed = [not np.allclose(part, last[-1], atol=1e-7) for part in last]
-        assert not any(changed[REACH:])
-        assert any(changed[REACH // 4 :])
+        features = rng.random((len(row), 3)).astype(np.float32)
+        whole = segmenter.network.logits(features, cells)[:4]
+        changed = {}
+        for cut in range(len(row) - 1, 3, -2):
+            part = segmenter.network.logits(features[:cut], cells[:cut])[:4]
+            changed[cut - 4] = np.abs(part - whole).max() > 1e-5 * np.abs(whole).max()
+        assert not any(seen for beyond, seen in changed.items() if beyond >= reach)
+        assert any(seen for beyond, seen in changed.items() if beyond >= reach // 4)
 
-    def test_a_network_that_tells_its_depths(self):
-        network = SimpleNamespace(strides=(2, 2), depths=((1, 1, 1), (1, 1), 3))
+    def test_a_network_that_does_not_tell(self):
+        network = SimpleNamespace(strides=(2, 2), reach=((3, 3, 3), (3, 3)))
         assert reach_of(network) == REACH
+        assert reach_of(SimpleNamespace(strides=(2, 2), reach=((3, None, 3), (3, 3)))) is None
         assert reach_of(SimpleNamespace(strides=(2, 2))) is None
+
+    @pytest.mark.parametrize("mixer", ["ffnified", "window_attention"])
+    def test_without_a_bound_tiles_are_said_to_differ(self, mixer: str, tmp_path: Path, caplog):
+        segmenter, scan = (
+            torch_segmenter(mixers=("ffnified", "ffnified", mixer), window=16),
+            ToyScan(walls(1000)),
+        )
+        with caplog.at_level("INFO"):
+            whole = label_scan(scan, segmenter, WHOLE, tmp_path)
+            assert not caplog.messages
+            tiles = label_scan(scan, segmenter, tiled(tile=3.2), tmp_path)
+        warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        halo = next(text for text in caplog.messages if " tiles, halo " in text)
+        if mixer == "ffnified":
+            assert not warnings
+            assert f"halo {np.ceil(0.2 * REACH / 4) * 4 * GRID:.2f} m" in halo
+        else:
+            assert "no known bound" in warnings[0]
+            assert "may differ from those of the whole scan" in warnings[0]
+            assert "halo 1.60 m" in halo  # four coarsest cells
+        assert len(tiles.label) == len(whole.label)
+        assert tiles.label.min() >= 0
 
 
 class TestPoints:

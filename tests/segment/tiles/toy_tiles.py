@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,9 +81,9 @@ class CountingSegmenter:
 
 
 def torch_segmenter(
-    features: tuple[str, ...] = ("color",), seed: int = 0, grid_size: float = GRID
+    features: tuple[str, ...] = ("color",), seed: int = 0, grid_size: float = GRID, **arguments: Any
 ) -> Segmenter:
-    """A random network of two levels whose reach is 18 voxels."""
+    """A random network of three levels; `arguments` of the backbone beside the usual."""
     torch.manual_seed(seed)
     backbone = {
         "type": "FFNet3D",
@@ -92,6 +93,7 @@ def torch_segmenter(
         "enc_channels": (8, 8, 8),
         "dec_depths": (1, 1),
         "dec_channels": (8, 8),
+        **arguments,
     }
     model = build_model(
         {"type": "DefaultSegmentorV2", "num_classes": 5, "backbone_out_channels": 8, "backbone": backbone}
