@@ -55,7 +55,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "large depthwise kernels": {"enc_ks": (3, 7), "mixers": "ffnified_depthwise"},
     "one of each": ONE_OF_EACH,
 }
-SIZES = (1, 2, 8, 9, 16, 17, 24, 25, 300)  # on both sides of whole windows, shifted or not
+SIZES = (1, 8, 9, 16, 25, 300)  # on both sides of whole windows, shifted or not
 
 
 def cells_of(count: int) -> np.ndarray:
