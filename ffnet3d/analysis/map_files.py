@@ -75,9 +75,9 @@ def draw_maps(
             ends = dict(zip(("vmin", "vmax"), color_range(values), strict=True))
             drawn = draw_points(axes, place[order], c=values[shown][order], cmap=RAMP, **ends)
             if view == OBLIQUE:
-                figure.colorbar(
-                    drawn, ax=axes, location="bottom", extend="both", label="coefficient (no unit)"
-                )
+                bar = figure.colorbar(drawn, ax=axes, location="bottom", extend="both")
+                bar.set_label("coefficient (no unit)")
+                bar.ax.locator_params(axis="x", nbins=4)  # more would run into each other
     grid[0, 0].set_title(f"points of {class_name} (red)", fontsize=10)
     for axes, (title, _) in zip(grid[0, 1:], maps, strict=True):
         axes.set_title(title, fontsize=10)
