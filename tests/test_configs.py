@@ -31,6 +31,8 @@ PARAMETERS = {
     "demo/ffnet3d": 4_570_973,
     "demo/ffnet3d-quick": 4_570_973,
     "demo/ffnet3d-ablation": 4_570_973,
+    "demo/ffnet3d-dw": 12_324_429,
+    "demo/ffnet3d-lite": 12_849_933,
 }
 CLASSES = {"scannet": 20, "scannet200": 200, "s3dis": 13, "demo": 13}
 

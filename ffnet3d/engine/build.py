@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from ffnet3d.data.datasets import SceneDataset
 from ffnet3d.data.loader import build_loader
 from ffnet3d.data.registry import DATASETS
+from ffnet3d.engine.custom_imports import import_custom
 from ffnet3d.models import FFNet3D, Submanifold, build_model
 from ffnet3d.ops import resolve_backend
 from ffnet3d.processes import usable_cores
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 def build_network(config: Config, fabric: Fabric) -> nn.Module:
     """The model of `config.model` on this process's device, its convolutions on `config.backend`."""
+    import_custom(config)  # this process may not have read the config's file
     network = build_model(config.model).to(fabric.device)
     backend = resolve_backend(config.backend, fabric.device.type)
     for module in network.modules():

@@ -14,6 +14,7 @@ from ffnet3d.engine.config_check import check_keys, validate_config
 from ffnet3d.engine.config_file import format_config, plain, read_config_file
 from ffnet3d.engine.config_keys import KEYS, VARIABLES
 from ffnet3d.engine.config_overrides import apply_overrides
+from ffnet3d.engine.custom_imports import import_custom
 
 __all__ = ["Config", "apply_data_root", "dump_config", "load_config", "validate_config"]
 
@@ -40,7 +41,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """The settings of a config file and its bases, the overrides (`key.sub=value`), defaults for the rest.
 
     An override `data_root=FOLDER` reaches every part of `data`. Raises ValueError naming the file, and the
-    key that is not known (with the nearest one) or holds what it cannot.
+    key that is not known (with the nearest one) or holds what it cannot. Imports `custom_imports`.
     """
     settings = read_config_file(path, check_keys, {*KEYS, *VARIABLES})
     defaults = {name: copy.deepcopy(key.default) for name, key in KEYS.items() if not key.required}
@@ -51,6 +52,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     config = Config(settings)
     for word in data_roots:
         apply_data_root(config, word.partition("=")[2])
+    import_custom(config)
     return config
 
 

@@ -82,13 +82,14 @@ def warn_of_colors(config: Node) -> list[str]:
 
 def check_model(model: Node) -> None:
     """The segmentor, its backbone and its losses."""
-    from ffnet3d.models import LOSSES, MODELS
+    from ffnet3d.models import LOSSES, MODELS, FFNet3D, FFNet3DConfig
 
     with place("model"):
         MODELS.check(model)
     if isinstance(model.get("backbone"), Mapping):
         with place("model.backbone"):
-            MODELS.check(model["backbone"])
+            if MODELS.check(model["backbone"]) is FFNet3D:
+                FFNet3DConfig(**{key: value for key, value in model["backbone"].items() if key != "type"})
     for index, loss in enumerate(model.get("criteria") or []):
         with place(f"model.criteria[{index}]"):
             LOSSES.check(loss)

@@ -66,6 +66,7 @@ class FFNet3DConfig:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
+        object.__setattr__(self, "branches", _each(self.branches))
         self._check_lengths()
         self._check_values()
         self._check_blocks()

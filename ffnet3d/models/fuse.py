@@ -26,14 +26,19 @@ def fuse(model: nn.Module, dtype: torch.dtype | None = None) -> nn.Module:
     and features. Norms by data set stay: which of them applies is only known with the batch.
     Raises ValueError for a model that is fused already.
     """
+    if is_fused(model):
+        raise ValueError("the model is fused already")
     fused = merge(model).requires_grad_(False)
-    for name, module in fused.named_modules():
-        if isinstance(module, Submanifold | Linear) and module.activation != "none":
-            raise ValueError(f"{name} applies its activation itself: the model is fused already")
     for module in fused.modules():
         for fold in _folds(module):
             _fold(module, fold)
     return fused if dtype is None else fused.to(dtype)
+
+
+def is_fused(model: nn.Module) -> bool:
+    """Whether layers of a model apply the activations behind them, as `fuse` makes them do."""
+    layers = (module for module in model.modules() if isinstance(module, Submanifold | Linear))
+    return any(layer.activation != "none" for layer in layers)
 
 
 def _folds(module: nn.Module) -> tuple[Fold, ...]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ffnet3d.atomic import write_atomic
+from ffnet3d.models.fuse import is_fused
 from ffnet3d.models.registry import build_model
 from ffnet3d.registry import require
 from ffnet3d.version import __version__
@@ -23,12 +24,16 @@ def save_pretrained(model: nn.Module, folder: str | Path, meta: Mapping[str, Any
     """Write a segmentor's weights and config; returns the folder.
 
     `meta` goes into config.json as well, e.g. {"classes": [...], "grid_size": 0.02}. Files are replaced,
-    never left half-written. Raises ValueError for a model that was not built from a config.
+    never left half-written. Raises ValueError for a model that was not built from a config, or is fused.
     """
     config = getattr(model, "config", None)
     if not isinstance(config, Mapping) or "type" not in config:
         name = type(model).__name__
         raise ValueError(f"{name} does not know its config: build it with create_model or build_model")
+    if is_fused(model):
+        raise ValueError(
+            "a fused model cannot be built from its config again: save the model itself, fuse the copy"
+        )
     return write_pretrained(folder, model.state_dict(), config, meta)
 
 

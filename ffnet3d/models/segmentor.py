@@ -77,7 +77,10 @@ def segmentation_output(
     criteria: Criteria = model.criteria
     if model.training:
         if "segment" not in batch:
-            raise ValueError("training needs 'segment': add it to Collect's keys, or call model.eval()")
+            raise ValueError(
+                "training needs 'segment' [N], the points' labels, in the batch (in a config: among "
+                "Collect's keys); to predict, call model.eval()"
+            )
         return {"loss": criteria(seg_logits, batch["segment"])}
     if "segment" in batch and len(criteria.losses) > 0:
         return {"loss": criteria(seg_logits, batch["segment"]), "seg_logits": seg_logits}

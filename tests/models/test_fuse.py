@@ -71,9 +71,7 @@ def test_bfloat16_predicts_nearly_the_same() -> None:
 
 
 def test_a_model_is_fused_once() -> None:
-    with pytest.raises(
-        ValueError, match=r"stem\.conv applies its activation itself: the model is fused already"
-    ):
+    with pytest.raises(ValueError, match="the model is fused already"):
         fuse(fuse(trained()))
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import ffnet3d
-from ffnet3d.models import DefaultSegmentorV2, FFNet3D, create_model, read_config, save_pretrained
+from ffnet3d.models import DefaultSegmentorV2, FFNet3D, create_model, fuse, read_config, save_pretrained
 
 pytest.importorskip("safetensors", reason="safetensors is needed: pip install 'ffnet3d[train]'")
 
@@ -122,3 +122,9 @@ else:
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_a_fused_model_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a fused model cannot be built from its config again"):
+        save_pretrained(fuse(create_model("ffnet3d-tiny")), tmp_path)
+    assert not list(tmp_path.iterdir())
