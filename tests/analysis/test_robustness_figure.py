@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,14 @@ import pytest
 pytest.importorskip("matplotlib", reason="pip install 'ffnet3d[view]'")
 
 from ffnet3d.analysis.robustness.figure import draw, make_figure
-from ffnet3d.analysis.robustness.page import drop_table, severity_table
+from ffnet3d.analysis.robustness.page import build_page, drop_table, severity_table
 from ffnet3d.analysis.robustness.record import Measurement
 from ffnet3d.analysis.robustness.result import RunResult
 
 
 def measurement(corruption: str, severity: int, miou: float) -> Measurement:
-    return Measurement(corruption, severity, 0.1 * severity, {"mIoU": miou}, 1.0, {})
+    scores = {"mIoU": miou, "iou": [miou] * 10}
+    return Measurement(corruption, severity, 0.1 * severity, scores, 1.0, {})
 
 
 def result(name: str, clean: float, curves: Mapping[str, Sequence[float]]) -> RunResult:
@@ -34,6 +36,7 @@ def result(name: str, clean: float, curves: Mapping[str, Sequence[float]]) -> Ru
 FIRST = result("first", 0.8, {"noise": (0.8, 0.6), "dropout": (0.4, 0.4)})
 SECOND = result("second", 0.5, {"noise": (0.5, 0.25)})
 NOTHING = result("nothing", 0.0, {"noise": (0.0, 0.0)})
+UNLEARNT = result("unlearnt", 0.09, {"noise": (0.3, 0.01)})  # of 10 classes: below chance
 
 
 def test_drops_are_shares_of_the_clean_miou() -> None:
@@ -42,7 +45,28 @@ def test_drops_are_shares_of_the_clean_miou() -> None:
     assert FIRST.mean_drop() == pytest.approx(0.3125)
     assert FIRST.mean_drop(["noise"]) == pytest.approx(0.125)
     assert SECOND.mean_drop(["noise", "dropout"]) is None
+
+
+def test_below_chance_there_is_no_drop_and_page_and_figure_say_so() -> None:
+    assert UNLEARNT.drop("noise") is None
     assert NOTHING.mean_drop() is None
+    assert result("chance", 0.1, {"noise": (0.05,)}).mean_drop() == pytest.approx(0.5)
+    rows = [cells(line) for line in drop_table([FIRST, UNLEARNT]).split("\n")]
+    assert rows[2] == ["noise", "12.50", "–"]
+    assert rows[-2] == ["mean corruption drop", "12.50", "–"]
+    told = "for unlearnt: its clean mIoU, 9.00 %, is below chance level, 10.00 % with 10 classes."
+    assert told in build_page([FIRST, UNLEARNT], "figure.png")
+    assert "No drop is given" not in build_page([FIRST, SECOND], "figure.png")
+    drops = make_figure([FIRST, UNLEARNT]).axes[2]
+    assert [text.get_text() for text in drops.texts] == ["12.5", "–"]
+    assert [bar.get_height() for bar in drops.patches] == pytest.approx([12.5, 0])
+    assert drops.get_xlabel() == "–: clean mIoU below chance level"
+
+
+def test_one_scene_is_no_scenes() -> None:
+    one = replace(FIRST, scenes=("room_1",))
+    assert "model_best.pth, 1 scene of data.test (room_1), seed 0." in build_page([one], "figure.png")
+    assert "model_best.pth, 2 scenes of data.test" in build_page([FIRST], "figure.png")
 
 
 def cells(line: str) -> list[str]:

@@ -86,11 +86,23 @@ def counted(monkeypatch: pytest.MonkeyPatch, stop: int | None = None) -> list[st
     return made
 
 
+def lift(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every mIoU is 0.3 higher: above chance, as that of a network that has learnt something."""
+    original: Callable[..., Any] = run.evaluate
+
+    def evaluate(*arguments: Any) -> Any:
+        evaluation = original(*arguments)
+        return replace(evaluation, scores=replace(evaluation.scores, miou=evaluation.scores.miou + 0.3))
+
+    monkeypatch.setattr(run, "evaluate", evaluate)
+
+
 def summary(file: Path) -> Any:
     return json.loads(file.read_text())["runs"]
 
 
-def test_a_run_is_measured_and_written_down(folder: Path) -> None:
+def test_a_run_is_measured_and_written_down(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lift(monkeypatch)
     text = run_robustness(SMALL)
     out = folder / "exp" / "rooms" / "first" / "robustness"
     assert sorted(file.name for file in out.iterdir()) == [
@@ -103,7 +115,7 @@ def test_a_run_is_measured_and_written_down(folder: Path) -> None:
     assert len(list((out / "records").iterdir())) == 5
     (result,) = summary(out / "robustness.json")
     clean = result["clean"]["mIoU"]
-    assert clean > 0
+    assert clean > 0.3
     drops = []
     for name in ("noise", "dropout"):
         severities = result["corruptions"][name]["severities"]
@@ -189,13 +201,14 @@ def test_a_stopped_measurement_goes_on(folder: Path, monkeypatch: pytest.MonkeyP
         with pytest.raises(KeyboardInterrupt):
             run_robustness(SMALL)
     log = (folder / "exp/rooms/first/robustness/robustness.log").read_text()
-    assert "Interrupted: 3 of 5 conditions are kept" in log
+    assert "Interrupted: 3 of 5 conditions kept" in log
     made = counted(monkeypatch)
     run_robustness(SMALL)
     assert len(made) == 2
 
 
-def test_several_runs_share_a_page_and_a_figure(folder: Path) -> None:
+def test_several_runs_share_a_page_and_a_figure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lift(monkeypatch)
     make_run(folder, "second", seed=1)
     alone = run_robustness(SMALL)
     text = run_robustness(replace(SMALL, names=("first", "second")))
@@ -213,6 +226,55 @@ def test_several_runs_share_a_page_and_a_figure(folder: Path) -> None:
     apart = run_robustness(replace(SMALL, names=("first", "second"), out=Path("compared")))
     assert "compared/comparison.png" in apart
     assert (folder / "compared" / "comparison.md").read_text() == page
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_network_that_has_learnt_nothing_has_no_drop() -> None:
+    text = run_robustness(replace(SMALL, corruptions=("scale",), severities=(1,)))
+    assert "No drop is given for first: its clean mIoU, " in text
+    assert "below chance level, 7.69 % with 13 classes." in text
+    (result,) = summary(Path("exp/rooms/first/robustness/robustness.json"))
+    assert result["mean_corruption_drop"] is None
+    assert result["chance"] == pytest.approx(1 / 13)
+
+
+@pytest.mark.parametrize("fault", ["scenes", "weights", "network"])
+def test_nothing_is_measured_where_runs_do_not_compare(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    made = counted(monkeypatch)
+    more = {
+        "scenes": 'data["test"]["split"] = ("Area_1", "Area_2")',
+        "network": 'model["backbone"]["mixers"] = "mine"',
+    }
+    root = make_run(folder, "second")
+    with (root / "config.py").open("a") as file:
+        file.write(more.get(fault, ""))
+    if fault == "weights":
+        (root / "model/model_best.pth").write_bytes(b"torn")
+    text = {
+        "scenes": r"-n first and -n second have different scenes, .*: only second has Area_1-room_0, "
+        r"Area_1-room_1, .* Give all the same by data\.test\.split=NAME, or measure them apart",
+        "weights": r"-n second: .*model_best\.pth",
+        "network": r"-n second: model\.backbone: unknown mixer type 'mine'",
+    }
+    both = replace(SMALL, names=("first", "second"))
+    with pytest.raises(ValueError, match=text[fault]):
+        run_robustness(both)
+    assert not made
+    if fault == "scenes":
+        run_robustness(replace(both, overrides=("data.test.split=Area_2",)))
+        assert len(made) == 10
+
+
+@pytest.mark.usefixtures("folder")
+def test_only_runs_with_a_checkpoint_are_offered(tmp_path: Path) -> None:
+    shutil.copytree("exp/rooms/first", "exp/rooms/six/Area_1")
+    (tmp_path / "exp/rooms/empty/model").mkdir(parents=True)
+    with pytest.raises(
+        ValueError, match=r"no run exp/rooms/quik \(.* with a checkpoint: first, six/Area_1\)"
+    ):
+        run_robustness(replace(SMALL, names=("quik",)))
 
 
 def test_normals_that_the_network_does_not_read_are_left_out(folder: Path) -> None:
@@ -277,7 +339,10 @@ def test_rooms_are_spread_over_the_list() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"names": ("missing",)}, r"there is no run exp/rooms/missing \(runs of rooms: first\)"),
+        (
+            {"names": ("missing",)},
+            r"there is no run exp/rooms/missing \(runs of rooms with a checkpoint: first\)",
+        ),
         ({"weights": "model_last"}, "-w model_last: there is neither a checkpoint"),
         ({"corruptions": ("nois",)}, "no corruption 'nois': known are noise, "),
         ({"severities": (0, 1)}, "severity 0: give 1"),

@@ -97,8 +97,8 @@ def all_names() -> list[str]:
 
 def parameter_table(corruptions: Sequence[Corruption] = CORRUPTIONS) -> str:
     """A Markdown table of the levels: a row for each corruption, a column for each severity."""
-    rows = [[c.name, c.label(), *(f"{level:g}" for level in c.levels)] for c in corruptions]
-    return table(["corruption", "level", *map(str, SEVERITIES)], rows)
+    rows = [[f"{c.name}: {c.label()}", *(f"{level:g}" for level in c.levels)] for c in corruptions]
+    return table(["corruption: level", *map(str, SEVERITIES)], rows)
 
 
 def draws_of(seed: int, scene: str, corruption: str) -> np.random.Generator:

@@ -93,7 +93,7 @@ def draw_drops(axes: Any, results: Sequence[RunResult]) -> None:
     bars = axes.bar(
         places, [100 * (drop or 0) for drop in drops], color=[f"C{place}" for place in places], width=0.6
     )
-    texts = ["not defined" if drop is None else f"{100 * drop:.1f}" for drop in drops]
+    texts = ["–" if drop is None else f"{100 * drop:.1f}" for drop in drops]
     axes.bar_label(bars, texts, fontsize=8)
     axes.set_xticks(places, [result.name for result in results], fontsize=8)
     axes.tick_params(axis="y", labelsize=8)
@@ -101,4 +101,6 @@ def draw_drops(axes: Any, results: Sequence[RunResult]) -> None:
     axes.margins(y=0.2)
     axes.set_xlim(-1, len(results))  # one bar alone is no wall
     axes.set_title("mean corruption drop", fontsize=9)
+    if any(result.below_chance for result in results):
+        axes.set_xlabel("–: clean mIoU below chance level", fontsize=8)
     axes.set_ylabel("lost share of clean mIoU (%)", fontsize=8)

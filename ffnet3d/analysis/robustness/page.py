@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from ffnet3d.analysis.robustness.corruptions import find_corruption, parameter_table
 from ffnet3d.analysis.robustness.result import RunResult, shared_corruptions
+from ffnet3d.engine.provenance import counted
 from ffnet3d.engine.tables import percent, table
 
 DEFINITIONS = (
     "mIoU in %, over all classes and the labelled points that the corruption leaves. `drop` is the mean over "
     "the severities of the share of the clean mIoU that is lost, in %; the mean corruption drop is its mean "
-    "over the corruptions. Each scene is predicted in one pass with the transforms of data.val: no test-time "
-    "views, no votes. Corruptions and levels are defined by this project (docs/robustness.md)."
+    "over the corruptions. Neither is given where the clean mIoU is below chance level, 1 / classes. Each "
+    "scene is predicted in one pass with the transforms of data.val: no test-time views, no votes. "
+    "Corruptions and levels are defined by this project (docs/robustness.md)."
 )
 
 
@@ -23,7 +25,8 @@ def build_page(results: Sequence[RunResult], picture: str) -> str:
     if len(results) > 1:
         parts += ["## Share of the clean mIoU that is lost, in %", drop_table(results)]
     for result in results:
-        parts += [f"## {result.name}", describe(result), severity_table(result), *skipped_lines(result)]
+        parts += [f"## {result.name}", describe(result), severity_table(result)]
+        parts += [*chance_lines(result), *skipped_lines(result)]
     parts += ["## Levels of the severities", parameter_table([find_corruption(name) for name in names])]
     return "\n\n".join(parts) + "\n"
 
@@ -31,8 +34,9 @@ def build_page(results: Sequence[RunResult], picture: str) -> str:
 def describe(result: RunResult) -> str:
     """Checkpoint, scenes and clean mIoU of a run."""
     few = ", ".join(result.scenes[:8]) + (", ..." if len(result.scenes) > 8 else "")
+    scenes = counted(len(result.scenes), "scene")
     return (
-        f"{result.weights}, {len(result.scenes)} scenes of data.{result.part} ({few}), seed {result.seed}. "
+        f"{result.weights}, {scenes} of data.{result.part} ({few}), seed {result.seed}. "
         f"Clean mIoU {percent(result.clean.miou)}, mean corruption drop {percent(result.mean_drop())}."
     )
 
@@ -63,6 +67,17 @@ def drop_table(results: Sequence[RunResult]) -> str:
     rows.append(["mean corruption drop", *(percent(result.mean_drop(shared)) for result in results)])
     rows.append(["clean mIoU", *(percent(result.clean.miou) for result in results)])
     return table(["corruption", *(result.name for result in results)], rows)
+
+
+def chance_lines(result: RunResult) -> list[str]:
+    """Why a run has no drops; nothing where it has learnt enough."""
+    if not result.below_chance:
+        return []
+    classes = counted(len(result.clean.scores["iou"]), "class", "classes")
+    return [
+        f"No drop is given for {result.name}: its clean mIoU, {percent(result.clean.miou)} %, is below "
+        f"chance level, {percent(result.chance)} % with {classes}."
+    ]
 
 
 def skipped_lines(result: RunResult) -> list[str]:

@@ -8,11 +8,24 @@ from pathlib import Path
 
 from ffnet3d.analysis.robustness.corruptions import Corruption, check_severities, find_corruptions
 from ffnet3d.analysis.robustness.figure import draw
-from ffnet3d.analysis.robustness.page import build_page, drop_table, severity_table, skipped_lines
+from ffnet3d.analysis.robustness.page import (
+    build_page,
+    chance_lines,
+    drop_table,
+    severity_table,
+    skipped_lines,
+)
 from ffnet3d.analysis.robustness.result import RunResult
-from ffnet3d.analysis.robustness.run import Trial, measure
+from ffnet3d.analysis.robustness.run import Trial, check, measure
 from ffnet3d.engine.experiments.json_files import write_summary
-from ffnet3d.engine.launch import TestRequest, find_weights, prepare_demo, run_folder, testing_config
+from ffnet3d.engine.launch import (
+    EXPERIMENTS,
+    TestRequest,
+    find_weights,
+    prepare_demo,
+    run_folder,
+    testing_config,
+)
 from ffnet3d.registry import require
 
 
@@ -40,9 +53,12 @@ def run_robustness(request: RobustnessRequest) -> str:
     ValueError, before any network runs, where the request does not fit what is there.
     """
     trials = plan_trials(request)
-    results = []
     for trial in trials:
         prepare_demo(request.dataset, trial.config)
+    if len(trials) > 1:
+        check_comparable(trials)
+    results = []
+    for trial in trials:
         results.append(measure(trial))
         if len(trials) > 1:
             write_files(trial.folder, "robustness", results[-1:])
@@ -65,6 +81,40 @@ def plan_trials(request: RobustnessRequest) -> list[Trial]:
     return [plan_trial(request, name, corruptions, severities) for name in request.names]
 
 
+def check_comparable(trials: Sequence[Trial]) -> None:
+    """ValueError where a run cannot be measured, or two of them not on the same scenes; none runs before."""
+    first, *others = trials
+    scenes = check(first)
+    for other in others:
+        theirs = check(other)
+        apart = [(first.name, set(scenes) - set(theirs)), (other.name, set(theirs) - set(scenes))]
+        told = [f"only {name} has {name_some(sorted(own))}" for name, own in apart if own]
+        if told:
+            raise ValueError(
+                f"-n {first.name} and -n {other.name} have different scenes, on which no scores compare: "
+                f"{'; '.join(told)}. Give all the same by data.{first.part}.split=NAME, or measure them apart"
+            )
+
+
+def name_some(names: Sequence[str], most: int = 4) -> str:
+    """The first names, and how many there are besides."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def check_run(dataset: str, name: str) -> None:
+    """ValueError where there is no such run, listing those that have a checkpoint."""
+    root = run_folder(dataset, name).root
+    if root.is_dir():
+        return
+    folder = EXPERIMENTS / dataset
+    runs = sorted({str(file.parents[1].relative_to(folder)) for file in folder.glob("**/model/*.pth")})
+    raise ValueError(
+        f"there is no run {root} (runs of {dataset} with a checkpoint: {', '.join(runs) or 'none'}); "
+        "a checkpoint from elsewhere needs its config (-c) and its file (-w)"
+    )
+
+
 def plan_trial(
     request: RobustnessRequest, name: str, corruptions: tuple[Corruption, ...], severities: tuple[int, ...]
 ) -> Trial:
@@ -77,6 +127,8 @@ def plan_trial(
         data_root=request.data_root,
         overrides=request.overrides,
     )
+    if request.config is None:
+        check_run(request.dataset, name)
     config = testing_config(test)
     folder = run_folder(request.dataset, name).root / "robustness"
     return Trial(
@@ -104,5 +156,5 @@ def write_files(folder: Path, stem: str, results: Sequence[RunResult]) -> list[P
 def tables(results: Sequence[RunResult]) -> list[str]:
     """What the terminal shows: a run's mIoU by severity, or what several runs lose."""
     if len(results) > 1:
-        return [drop_table(results)]
-    return [severity_table(results[0]), *skipped_lines(results[0])]
+        return [drop_table(results), *(line for result in results for line in chance_lines(result))]
+    return [severity_table(results[0]), *chance_lines(results[0]), *skipped_lines(results[0])]

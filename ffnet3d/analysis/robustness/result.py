@@ -33,10 +33,20 @@ class RunResult:
         rows = [m for m in self.measured if m.corruption == corruption]
         return {0: self.clean.miou, **{m.severity: m.miou for m in rows}}
 
+    @property
+    def chance(self) -> float:
+        """Chance level, defined here as 1 / classes: no network that names one class everywhere passes it."""
+        return 1 / len(self.clean.scores["iou"])
+
+    @property
+    def below_chance(self) -> bool:
+        """Whether the network has learnt too little for shares of its clean mIoU to mean anything."""
+        return self.clean.miou < self.chance
+
     def drop(self, corruption: str) -> float | None:
-        """Mean over the severities of (clean - mIoU) / clean; None if it was not measured, or clean is 0."""
+        """Mean over the severities of (clean - mIoU) / clean; None if not measured, or clean below chance."""
         corrupted = [miou for severity, miou in self.curve(corruption).items() if severity]
-        if not corrupted or self.clean.miou == 0:
+        if not corrupted or self.below_chance:
             return None
         return 1 - sum(corrupted) / len(corrupted) / self.clean.miou
 
@@ -55,6 +65,7 @@ class RunResult:
             "scenes": list(self.scenes),
             "seed": self.seed,
             "clean": dict(self.clean.scores),
+            "chance": self.chance,
             "corruptions": {name: self._corruption_as_dict(name) for name in self.corruptions},
             "mean_corruption_drop": self.mean_drop(),
             "skipped": dict(self.skipped),

@@ -34,6 +34,7 @@ from ffnet3d.engine.evaluate import evaluate
 from ffnet3d.engine.logs import setup_logging
 from ffnet3d.engine.memory import keep_freed_memory
 from ffnet3d.engine.progress import progress
+from ffnet3d.engine.provenance import counted
 from ffnet3d.engine.test import trained_network
 from ffnet3d.engine.testing.keys import hash_weights
 
@@ -65,6 +66,8 @@ class Ready:
     fabric: Fabric
     network: nn.Module
     dataset: SceneDataset
+    corruptions: tuple[Corruption, ...]  # of what is there
+    skipped: Mapping[str, str]  # corruption -> why it is left out
     shared: Mapping[str, str]  # part of the key of every record
 
 
@@ -79,36 +82,64 @@ def measure(trial: Trial) -> RunResult:
     return cast(RunResult, launch(resolve_layout(1, 1), process))
 
 
+def check(trial: Trial) -> list[str]:
+    """The names of the scenes of a run that can be measured; ValueError naming the run where it cannot.
+
+    What fails here would fail in `measure`; no network runs.
+    """
+    try:
+        validate_config(trial.config)
+        return cast(list[str], launch(resolve_layout(1, 1), partial(check_process, trial=trial)))
+    except ValueError as error:
+        raise ValueError(f"-n {trial.name}: {error}") from error
+
+
+def check_process(fabric: Fabric, trial: Trial) -> list[str]:
+    """Load scenes and network, and leave them."""
+    return scene_names(prepare(fabric, trial).dataset)
+
+
 def measure_process(fabric: Fabric, trial: Trial) -> RunResult:
     """Load the network, then go through the conditions."""
     if fabric.device.type == "cpu":
         keep_freed_memory()
     setup_logging(trial.folder / "robustness.log")
+    ready = prepare(fabric, trial)
+    for name, reason in ready.skipped.items():
+        logger.info("Corruption %s is left out: %s", name, reason)
+    clean, *measured = measure_all(trial, ready, conditions_of(ready.corruptions, trial.severities))
+    return RunResult(
+        name=trial.name,
+        weights=trial.weights.name,
+        part=trial.part,
+        scenes=tuple(scene_names(ready.dataset)),
+        seed=trial.seed,
+        clean=clean,
+        measured=tuple(measured),
+        skipped=ready.skipped,
+    )
+
+
+def prepare(fabric: Fabric, trial: Trial) -> Ready:
+    """Scenes and network of a run; ValueError where they are not right, or nothing can be corrupted."""
     config = trial.config
     config.seed = config.seed or 0
     dataset = clean_scenes(config, trial.part, trial.rooms)
     skipped = find_skipped(dataset, config, trial.corruptions)
-    for name, reason in skipped.items():
-        logger.info("Corruption %s is left out: %s", name, reason)
-    corruptions = [corruption for corruption in trial.corruptions if corruption.name not in skipped]
+    corruptions = tuple(corruption for corruption in trial.corruptions if corruption.name not in skipped)
     if not corruptions:
         raise ValueError(
             "--corruption: nothing is left to measure, "
             + "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
         )
     network = trained_network(config, fabric, trial.weights)
-    ready = Ready(fabric, network, dataset, shared_key(hash_weights(network), config, dataset))
-    clean, *measured = measure_all(trial, ready, conditions_of(corruptions, trial.severities))
-    return RunResult(
-        name=trial.name,
-        weights=trial.weights.name,
-        part=trial.part,
-        scenes=tuple(dataset.scene_name(folder) for folder in dataset.scenes),
-        seed=trial.seed,
-        clean=clean,
-        measured=tuple(measured),
-        skipped=skipped,
-    )
+    shared = shared_key(hash_weights(network), config, dataset)
+    return Ready(fabric, network, dataset, corruptions, skipped, shared)
+
+
+def scene_names(dataset: SceneDataset) -> list[str]:
+    """The names of its scenes, in their order."""
+    return [dataset.scene_name(folder) for folder in dataset.scenes]
 
 
 def conditions_of(corruptions: Sequence[Corruption], severities: Sequence[int]) -> list[Condition]:
@@ -127,8 +158,8 @@ def measure_all(trial: Trial, ready: Ready, conditions: Sequence[Condition]) -> 
             kept[number] = measure_one(trial, ready, conditions[number], keys[number])
             write_measurement(conditions[number].file(records), kept[number])
     except KeyboardInterrupt:
-        message = "Interrupted: %d of %d conditions are kept; the same command measures the others"
-        logger.warning(message, len(kept), len(conditions))
+        message = "Interrupted: %d of %s kept; the same command measures the others"
+        logger.warning(message, len(kept), counted(len(conditions), "condition"))
         raise
     return [kept[number] for number in range(len(conditions))]
 
@@ -147,7 +178,7 @@ def find_kept(
         else:
             kept[number] = former
     if kept:
-        logger.info("%d of %d conditions were measured before: kept", len(kept), len(conditions))
+        logger.info("%d of %s kept, measured before", len(kept), counted(len(conditions), "condition"))
     if stale:
         reasons = ", ".join(f"{reason} ({count})" for reason, count in stale.items())
         logger.info("Former results are measured again: %s", reasons)

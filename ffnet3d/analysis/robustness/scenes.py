@@ -17,6 +17,7 @@ from ffnet3d.data.registry import Sample
 from ffnet3d.data.transforms import Compose
 from ffnet3d.engine.build import build_dataset
 from ffnet3d.engine.config import Config
+from ffnet3d.engine.provenance import counted
 
 PARTS = ("test", "val")
 COLUMNS = {"color": "colours", "normal": "normals"}  # array -> what texts call it
@@ -68,7 +69,10 @@ def clean_scenes(config: Config, part: str = "test", rooms: int | None = None) -
 def spread(scenes: Sequence[Any], rooms: int) -> list[Any]:
     """So many of the scenes, evenly spread, the first and the last among them."""
     if not 1 <= rooms <= len(scenes):
-        raise ValueError(f"--rooms {rooms}: there are {len(scenes)} scenes, give 1 to {len(scenes)}")
+        there = (
+            "is 1 scene, give 1" if len(scenes) == 1 else f"are {len(scenes)} scenes, give 1 to {len(scenes)}"
+        )
+        raise ValueError(f"--rooms {rooms}: there {there}")
     return [scenes[number] for number in np.linspace(0, len(scenes) - 1, rooms).astype(int)]
 
 
@@ -127,4 +131,5 @@ def reason_to_skip(dataset: SceneDataset, config: Config, array: str) -> str:
     if not without:
         return ""
     estimated = ": their normals are estimated from the points" if array == "normal" else ""
-    return f"{without} of {len(dataset.scenes)} scenes have no {array}.npy{estimated}"
+    some = f"{without} of {counted(len(dataset.scenes), 'scene')} {'has' if without == 1 else 'have'}"
+    return f"{some} no {array}.npy{estimated}"
