@@ -1,4 +1,7 @@
-"""The keys that a class activates most: found over all scans of a network, stage by stage."""
+"""The keys whose coefficients are highest on a class, relative to elsewhere.
+
+They are found over all scans of a network, stage by stage.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLORS = {"token": "#3b78b5", "channel": "#e08e45"}
-MARKERS = ("_", "x", "+", "1", "2")
+MARKERS = ("_", "x", "1", "2")  # of the other thresholds
+KEYLESS, NOT_POSITIVE = "no keys of their own", "c ≤ 0"
 BAR = 0.38  # of the place of a block
 
 
@@ -28,9 +29,12 @@ class Shares(Protocol):
 
 
 def draw_shares(
-    networks: Mapping[str, Mapping[Place, Shares]], thresholds: Sequence[float], main: int, file: Path
+    networks: Mapping[str, Mapping[Place, Shares | None]], thresholds: Sequence[float], main: int, file: Path
 ) -> None:
-    """Write a PNG with a row for each network: bars at the main threshold, marks at the others."""
+    """Write a PNG with a row for each network: bars at the main threshold, marks at the others.
+
+    None stands for a mixer without keys of its own, which is hatched from bottom to top.
+    """
     longest = max(len({(p.stage, p.level, p.block) for p in places}) for places in networks.values())
     figure = new_figure(max(8.5, min(0.5 * longest + 2.5, 13)), 0.6 + 3.1 * len(networks))
     rows = figure.subplots(len(networks), 1, squeeze=False)[:, 0]
@@ -42,7 +46,7 @@ def draw_shares(
         [entries[label] for label in ordered],
         ordered,
         loc="outside lower center",
-        ncols=len(ordered),
+        ncols=3,
         fontsize=9,
         frameon=False,
     )
@@ -50,28 +54,40 @@ def draw_shares(
 
 
 def draw_network(
-    axes: Axes, name: str, shares: Mapping[Place, Shares], thresholds: Sequence[float], main: int
+    axes: Axes, name: str, shares: Mapping[Place, Shares | None], thresholds: Sequence[float], main: int
 ) -> None:
     """One network: a place for each block, stages set apart."""
     spots = spots_of(shares)
     others = [index for index in range(len(thresholds)) if index != main]
     for kind, shift in (("token", -BAR / 2), ("channel", BAR / 2)):
-        chosen = {place: row for place, row in shares.items() if place.mixer == kind}
+        places = {
+            spots[p.stage, p.level, p.block] + shift: row for p, row in shares.items() if p.mixer == kind
+        }
+        chosen = {at: row for at, row in places.items() if row is not None}
+        if keyless := [at for at, row in places.items() if row is None]:
+            axes.bar(keyless, 100, BAR, color="white", edgecolor="#ccc", hatch="////", label=KEYLESS)
         if not chosen:
             continue
-        at = [spots[place.stage, place.level, place.block] + shift for place in chosen]
         heights = [[100 * share for share in row.shares] for row in chosen.values()]
-        label = f"{kind} mixer, t = {thresholds[main]:g}"
-        axes.bar(at, [row[main] for row in heights], BAR, color=COLORS[kind], label=label)
-        marks = {f"t = {thresholds[index]:g}": [row[index] for row in heights] for index in others}
-        marks["c ≤ 0"] = [100 * row.share_not_positive for row in chosen.values()]
-        for marker, (known, mark) in zip(MARKERS, marks.items(), strict=False):
-            axes.scatter(at, mark, marker=marker, s=40, color="#222", linewidths=1.3, label=known)
-    axes.set(title=name, ylabel="inactive coefficients (%)", ylim=(0, 100))
+        label = f"inactive, {kind} mixer, t = {thresholds[main]:g}"
+        axes.bar([*chosen], [row[main] for row in heights], BAR, color=COLORS[kind], label=label)
+        for marker, index in zip(MARKERS, others, strict=False):
+            draw_marks(
+                axes, chosen, [row[index] for row in heights], marker, f"inactive, t = {thresholds[index]:g}"
+            )
+        below = [100 * row.share_not_positive for row in chosen.values()]
+        draw_marks(axes, chosen, below, "o", f"{NOT_POSITIVE}, inactive or not")
+    axes.set(title=name, ylabel="share of the coefficients (%)", ylim=(0, 100))
     axes.set_xticks(*stage_ticks(spots))
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="y", color="#ddd")
     axes.set_axisbelow(True)
+
+
+def draw_marks(axes: Axes, at: Iterable[float], heights: Sequence[float], marker: str, label: str) -> None:
+    """Marks of one kind; rings are hollow."""
+    color = "#888" if marker == "o" else "#222"
+    axes.plot([*at], heights, marker, color=color, markersize=6, fillstyle="none", label=label)
 
 
 def spots_of(places: Mapping[Place, Any]) -> dict[tuple[str, int, int], float]:

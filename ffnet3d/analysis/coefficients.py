@@ -8,18 +8,19 @@ a single voxel.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ffnet3d.analysis.coefficient_figures import draw_shares
+from ffnet3d.analysis.coefficient_figures import KEYLESS, NOT_POSITIVE, draw_shares
 from ffnet3d.analysis.network import Network
 from ffnet3d.analysis.page import Picture, Section, Table
-from ffnet3d.analysis.places import Place, mixers_of, watch
+from ffnet3d.analysis.places import Place, all_mixers, mixers_of, watch
 from ffnet3d.analysis.study import Case, Study, progress
 
 THRESHOLDS = (0.01, 0.1, 0.3)
@@ -27,6 +28,11 @@ THRESHOLDS = (0.01, 0.1, 0.3)
 MAIN = 1
 """The one of `THRESHOLDS` by which active keys are counted."""
 PICTURE = "coefficients.png"
+CAPTION = (
+    f"Each mixer, in the network's order. Bars are inactive coefficients at t = {THRESHOLDS[MAIN]:g}, the "
+    "dash and the cross those at the other thresholds. The ring is another count: coefficients "
+    f"of zero or less ({NOT_POSITIVE}), whether inactive or not. Hatched: mixers with {KEYLESS}."
+)
 
 
 @dataclass(frozen=True)
@@ -125,17 +131,15 @@ def coefficients_section(study: Study, folder: Path) -> Section:
     tallies = {
         network.name: tally_network(study.of(network)) for network in progress(study.networks, "coefficients")
     }
-    looked_at = {name: counts for name, counts in tallies.items() if counts}
+    looked_at = {name: rows_of(study.network(name), counts) for name, counts in tallies.items() if counts}
     pictures: tuple[Picture, ...] = ()
     if looked_at:
         draw_shares(looked_at, THRESHOLDS, MAIN, folder / PICTURE)
-        pictures = (
-            Picture(PICTURE, "Share of inactive coefficients of each mixer, in the network's order."),
-        )
+        pictures = (Picture(PICTURE, CAPTION),)
     return Section(
         "Coefficients: how many are at work",
-        words_of(study.networks, looked_at),
-        (summary_table(looked_at), *(table_of(name, counts) for name, counts in looked_at.items())),
+        (*words_of(), *(line for network in study.networks for line in keyless_words(network))),
+        (summary_table(tallies), *(table_of(name, rows) for name, rows in looked_at.items())),
         pictures,
         figures={
             "thresholds": list(THRESHOLDS),
@@ -147,24 +151,47 @@ def coefficients_section(study: Study, folder: Path) -> Section:
     )
 
 
-def words_of(networks: Sequence[Network], looked_at: dict[str, dict[Place, Tally]]) -> tuple[str, ...]:
+def rows_of(network: Network, counts: dict[Place, Tally]) -> dict[Place, Tally | None]:
+    """The counts of every mixer in network order; None for one without keys of its own."""
+    return {place: counts.get(place) for place in all_mixers(network.backbone)}
+
+
+def words_of() -> tuple[str, ...]:
     """What is counted."""
     levels = ", ".join(f"{threshold:g}" for threshold in THRESHOLDS)
-    words = [
+    return (
         "A mixer compares a query of each voxel with keys, and an activation makes coefficients of that: how "
-        "much of each value the voxel gets. In a token mixer keys and values are convolution kernels, in a "
-        "channel mixer the two layers of its perceptron.",
+        "much of each value the voxel gets. Keys and values are weights of the mixer: the two convolution "
+        "kernels of FFNified attention, the two layers of a perceptron. Window attention compares voxels "
+        "with each other, pooling and identity compare nothing: without keys of their own, they have no "
+        "coefficients of this kind.",
         "Defined here: a coefficient c is inactive where |c| ≤ t · r, with r the root mean square of the "
         f"mixer's coefficients on that scan, for t = {levels}. Active keys are those of a voxel that are not "
         f"inactive at t = {THRESHOLDS[MAIN]:g}; unused ones are active on no voxel. Where c ≤ 0, a ReLU "
-        "would have given zero; a GELU gives small negative numbers.",
-    ]
-    words += [
-        f"{network.name} has no mixer whose keys are weights, so no coefficients of voxels."
-        for network in networks
-        if network.name not in looked_at
-    ]
-    return tuple(words)
+        "would have given zero; a GELU gives small negative numbers, and those may well be active.",
+    )
+
+
+def keyless_words(network: Network) -> tuple[str, ...]:
+    """Which mixers of a network are left out of the counts, if any."""
+    every = all_mixers(network.backbone)
+    keyless = {place: mixer for place, mixer in every.items() if not mixer.static_keys}
+    if len(keyless) == len(every):
+        return (f"{network.name} has no mixer whose keys are weights, so no coefficients of voxels.",)
+    stages: dict[str, list[str]] = {}
+    for place, mixer in keyless.items():
+        stages.setdefault(f"{place.mixer} mixers ({kind_of(mixer)})", []).append(place.stage_name)
+    named = "; ".join(f"{kind} of {', '.join(dict.fromkeys(names))}" for kind, names in stages.items())
+    return (
+        (f"{network.name}: {len(keyless)} of {len(every)} mixers have {KEYLESS}: {named}.",)
+        if keyless
+        else ()
+    )
+
+
+def kind_of(mixer: nn.Module) -> str:
+    """What a mixer is, in words: its class's name, apart."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(mixer).__name__).lower()
 
 
 def summary_table(tallies: dict[str, dict[Place, Tally]]) -> Table:
@@ -180,23 +207,29 @@ def summary_table(tallies: dict[str, dict[Place, Tally]]) -> Table:
     return Table(("network", "mixers", *share_headers()), tuple(rows), "Coefficients of all mixers together.")
 
 
-def table_of(name: str, tallies: dict[Place, Tally]) -> Table:
-    """A row for each mixer."""
+def table_of(name: str, tallies: Mapping[Place, Tally | None]) -> Table:
+    """A row for each mixer; in words where it has no keys."""
     header = ("stage", "block", "mixer", "voxels", "keys", *share_headers(), "active keys", "unused keys")
     rows = tuple(
-        (
-            place.stage_name,
-            str(place.block),
-            place.mixer,
-            f"{counted.voxels:,}",
-            str(counted.keys),
-            *map(percent, (*counted.shares, counted.share_not_positive)),
-            f"{counted.active_keys:.1f}",
-            str(counted.unused_keys),
-        )
+        (place.stage_name, str(place.block), *cells_of(place, counted, len(header) - 3))
         for place, counted in tallies.items()
     )
-    return Table(header, rows, f"Mixers of {name}; level 0 is the finest. Active keys are means over voxels.")
+    caption = f"Mixers of {name}; level 0 is the finest. Active keys are means over voxels."
+    return Table(header, rows, caption)
+
+
+def cells_of(place: Place, counted: Tally | None, width: int) -> tuple[str, ...]:
+    """Kind and figures of a mixer, as many as `width`; dashes without keys."""
+    if counted is None:
+        return (f"{place.mixer}, {KEYLESS}", *["–"] * width)
+    return (
+        place.mixer,
+        f"{counted.voxels:,}",
+        str(counted.keys),
+        *map(percent, (*counted.shares, counted.share_not_positive)),
+        f"{counted.active_keys:.1f}",
+        str(counted.unused_keys),
+    )
 
 
 def share_headers() -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def cost_section(study: Study, folder: Path) -> Section:
     cases = [study.of(network)[0] for network in study.networks]
     costs = [measure_cost(case.network.segmentor, case.batch(), case.network.name) for case in cases]
     save_figure(draw_costs(costs), folder / PICTURE)
-    caption = f"Shares of each stage on {cases[0].scene.name}, in the order of execution."
+    caption = f"Each stage on {cases[0].scene.name}, in the order of execution; totals above."
     tables = (totals_table(costs), kinds_table(costs), *map(stages_table, costs))
     words = (*WORDS, describe_machine().describe(), *(line for cost in costs for line in warnings(cost)))
     figures = {"scan": cases[0].scene.name, "networks": [figures_of(cost) for cost in costs]}

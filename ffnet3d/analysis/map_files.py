@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnet3d.analysis.pictures import save_figure
+from ffnet3d.analysis.pictures import is_turned, middle_of, save_figure
 from ffnet3d.analysis.scene import Scene
 from ffnet3d.data.formats import write_ply
 from ffnet3d.engine.report.figures import CUT_HEIGHT, new_figure, project
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RAMP = "viridis"
 RANGE = (1.0, 99.0)
 """Percentiles of a scan's points between which colours run; beyond, they stay."""
-VIEW_INCHES = 3.0  # edge of a view, about
+VIEW_INCHES = 3.0  # width of a view, about
 MOST_DRAWN = 60_000  # points of a picture
 INSIDE, OUTSIDE = "#d62728", "#c9d1d6"
 TOP = (0.0, np.pi / 2)
@@ -58,16 +58,18 @@ def draw_maps(
 ) -> None:
     """Write a PNG: from above and obliquely, the points of the class [N], then each map (title, [N]).
 
-    Points in the upper part of the room are left out, so that one sees into it.
+    Points in the upper part of the room are left out, so that one sees into it; its longer side lies across.
     """
     coord = scene.points.coord
+    turned = is_turned(coord)
     low, high = coord[:, 2].min(), coord[:, 2].max()
     shown = np.flatnonzero(coord[:, 2] <= low + CUT_HEIGHT * (high - low))
     shown = shown[even_sample(len(shown), MOST_DRAWN)]
-    figure = new_figure(3.3 * (1 + len(maps)), 7.0)
-    grid = figure.subplots(2, 1 + len(maps), squeeze=False)
-    for axes_of_views, view in zip(grid, (TOP, OBLIQUE), strict=True):
-        place, depth = project(coord[shown], *view)
+    views = {view: view_of(coord, shown, view, turned) for view in (TOP, OBLIQUE)}
+    heights = [VIEW_INCHES * shape_of(place) for place, _ in views.values()]
+    figure = new_figure((VIEW_INCHES + 0.3) * (1 + len(maps)), sum(heights) + 2.0)
+    grid = figure.subplots(2, 1 + len(maps), squeeze=False, height_ratios=heights)
+    for axes_of_views, (view, (place, depth)) in zip(grid, views.items(), strict=True):
         order = np.argsort(depth)
         colors = np.where(inside[shown], INSIDE, OUTSIDE)
         draw_points(axes_of_views[0], place[order], color=colors[order])
@@ -81,9 +83,30 @@ def draw_maps(
     grid[0, 0].set_title(f"points of {class_name} (red)", fontsize=10)
     for axes, (title, _) in zip(grid[0, 1:], maps, strict=True):
         axes.set_title(title, fontsize=10)
-    grid[0, 0].set(xlabel="x from the middle (m)", ylabel="y from the middle (m)")
+    for axes in grid[0] if turned else ():
+        axes.yaxis.set_major_formatter(lambda value, _: f"{0 - value:g}")  # x runs downwards
+    across, upwards = "yx" if turned else "xy"
+    grid[0, 0].set(xlabel=f"{across} from the middle (m)", ylabel=f"{upwards} from the middle (m)")
     grid[1, 0].set(xlabel="across (m)", ylabel="up the picture (m)")
     save_figure(figure, file)
+
+
+def view_of(
+    coord: NDArray[np.floating], shown: NDArray[np.int64], view: tuple[float, float], turned: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Places [n, 2] in metres from the scan's middle, and nearness [n], of the points in the rows `shown`."""
+    azimuth, elevation = view
+    # The projection counts from the mean of what it is given: the middle goes along, and is the origin.
+    place, depth = project(
+        np.vstack([coord[shown], middle_of(coord)]), azimuth - turned * np.pi / 2, elevation
+    )
+    return place[:-1] - place[-1], depth[:-1]
+
+
+def shape_of(place: NDArray[np.float64]) -> float:
+    """Height over width of a view [n, 2], within what a picture can show."""
+    width, height = np.ptp(place, axis=0)
+    return float(np.clip(height / max(width, 1e-3), 0.3, 1.3))
 
 
 def draw_points(axes: Axes, place: NDArray[np.float64], **colors: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Which keys a class activates, and where: what the paper asks in figures 2b and 4-7, as defined here."""
+"""Which keys answer to a class, and where: what the paper asks in figures 2b and 4-7, as defined here."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from ffnet3d.analysis.class_keys import (
 from ffnet3d.analysis.map_files import draw_maps, write_cloud
 from ffnet3d.analysis.network import Network
 from ffnet3d.analysis.page import Picture, Section, Table
-from ffnet3d.analysis.pictures import slug
+from ffnet3d.analysis.pictures import TURNED, is_turned, slug
 from ffnet3d.analysis.study import Study
 
-TITLE = "Coefficient maps: keys that a class activates"
+TITLE = "Coefficient maps: the keys of a class"
 SHOWN = 3
 """Keys of a class that are drawn: those of the stages with the highest contrasts."""
 
 WORDS = (
-    "A key is activated by a class where its coefficients are larger on the points of the class than on the "
-    "other labelled points. Defined here: the contrast of a key is the difference of the two means over the "
-    "standard deviation of the coefficient, all over points; a point has the coefficient of the voxel that "
-    "it lies in on the level of the mixer. Each stage is shown with its key of the highest contrast.",
+    "The keys of a class are those whose coefficients are highest on its points, relative to the other "
+    "labelled points; both means may be below zero. Defined here: the contrast of a key is the difference of "
+    "the two means over the standard deviation of the coefficient, all over points; a point has the "
+    "coefficient of the voxel that it lies in on the level of the mixer. Each stage is shown with its key of "
+    "the highest contrast.",
     "Separation is the chance that the coefficient of a point of the class is larger than that of another "
     "point (the area under the ROC curve): 0.5 says nothing, 1 tells the class from all else. Keys are "
     "chosen by the very points that they are measured on, out of hundreds: a class of few points finds a "
@@ -84,18 +85,10 @@ class ClassMaps:
 
 def maps_section(study: Study, folder: Path) -> Section:
     """The keys of each class that was asked for: tables here, pictures and clouds in the folder."""
-    if not study.classes:
-        return Section(TITLE, (nothing_asked(study),))
     parts = [part for network in study.networks for part in maps_of_network(study, network, folder)]
     return Section(
         TITLE, WORDS, parts=tuple(parts), figures={"classes": [dict(part.figures) for part in parts]}
     )
-
-
-def nothing_asked(study: Study) -> str:
-    """What to do for maps."""
-    known = ", ".join(dict.fromkeys(name for one in study.networks for name in one.recipe.classes))
-    return f"No class was asked for: --class NAME, as often as wanted, shows maps of it. There are {known}."
 
 
 def maps_of_network(study: Study, network: Network, folder: Path) -> list[Section]:
@@ -146,7 +139,10 @@ def part_of(
         maps = [(title_of(key), value.points) for key, value in drawn]
         draw_maps(folder / f"{stem}.png", one.case.scene, found.name, one.labels == label, maps)
         known = "true" if one.true else "predicted"
-        caption = f"{one.case.scene.name}: {found.name} ({known} labels), and keys that it activates."
+        caption = (
+            f"{one.case.scene.name}: {found.name} ({known} labels), and keys whose coefficients are highest "
+            f"on it, relative to elsewhere.{TURNED if is_turned(one.case.scene.points.coord) else ''}"
+        )
         pictures.append(Picture(f"{stem}.png", caption))
     title = f"{found.name} in {found.network}"
     return Section(title, (), (table_of(found),), tuple(pictures), tuple(files), figures=found.as_dict())

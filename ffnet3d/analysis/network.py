@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from ffnet3d.analysis.asked import named_weights
 from ffnet3d.models import FFNet3D, Submanifold
 from ffnet3d.ops import resolve_backend
 from ffnet3d.segment.recipe import Recipe
 from ffnet3d.segment.torch_network import check_condition, check_recipe, choose_device, find_backbone
-from ffnet3d.segment.weights import ONNX, SAFETENSORS, find_weights, load_torch
+from ffnet3d.segment.weights import load_torch
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,8 @@ def open_networks(
     `device` and `condition` are as of `TorchNetwork`, `given` parts of the recipe. Raises ValueError naming
     the file that is no network of PyTorch, or does not say what is needed.
     """
-    for file in weights:
-        if find_weights(file).suffix.lower() == ONNX:
-            raise ValueError(
-                f"{file}: an ONNX file has its norms folded in and no modules to look into: give the weights "
-                "that it was exported from (a run's folder, a .pth, or a model.safetensors)"
-            )
-    names = unique_names([short_name(file) for file in weights])
     return tuple(
-        open_network(name, file, device, condition, given) for name, file in zip(names, weights, strict=True)
+        open_network(name, file, device, condition, given) for name, file in named_weights(weights).items()
     )
 
 
@@ -91,25 +85,3 @@ def study_network(
     for convolution in convolutions:
         convolution.backend = backend
     return Network(name, segmentor.eval().to(chosen), recipe, chosen, condition)
-
-
-def short_name(weights: Path) -> str:
-    """What a user calls weights: the run's name, with a checkpoint's where one is named."""
-    path = weights.resolve()
-    if path.name == SAFETENSORS:
-        return path.parent.name
-    if path.parent.name == "model":
-        return f"{path.parent.parent.name}-{path.stem}"
-    return path.name if path.is_dir() else path.stem
-
-
-def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The names, with a number behind those that stood before: room, room-2, room-3."""
-    taken: list[str] = []
-    for name in names:
-        number, unused = 1, name
-        while unused in taken:
-            number += 1
-            unused = f"{name}-{number}"
-        taken.append(unused)
-    return tuple(taken)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -13,12 +14,15 @@ from typing import Any
 
 from ffnet3d.atomic import write_atomic
 
-NUMBER = ' class="number"'
+NUMERIC = ' class="number"'
+NUMBER = re.compile(r"[+\-−]?[\d,]*\.?\d+(e[+-]?\d+)?( [(±].*)?|nan")
+"""A number, and in brackets or after ± its range."""
+GAPS = ("", "–")  # cells of a column of numbers that has none there
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; a cell that is a number in text stands to the right.
+    """Rows of cells; a column of numbers stands to the right.
 
     Args:
         header: names of the columns, units in brackets.
@@ -108,24 +112,25 @@ def section_html(folder: Path, section: Section, depth: int = 2) -> str:
 def table_html(table: Table) -> str:
     """A table that scrolls by itself where it is wider than the page."""
     caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
-    columns = zip(table.header, zip(*table.rows, strict=True) if table.rows else table.header, strict=True)
-    header = "".join(
-        f"<th{NUMBER if all(map(is_number, column)) else ''}>{html.escape(name)}</th>"
-        for name, column in columns
-    )
-    rows = "".join(f"<tr>{''.join(map(cell_html, row))}</tr>" for row in table.rows)
-    body = f"{caption}<thead><tr>{header}</tr></thead><tbody>{rows}</tbody>"
+    marks = [
+        NUMERIC if is_numeric([row[at] for row in table.rows]) else "" for at in range(len(table.header))
+    ]
+    header = row_html("th", table.header, marks)
+    rows = "".join(row_html("td", row, marks) for row in table.rows)
+    body = f"{caption}<thead>{header}</thead><tbody>{rows}</tbody>"
     return f'<div class="scroll"><table>{body}</table></div>'
 
 
-def cell_html(cell: str) -> str:
-    """A cell; numbers to the right, so that their digits stand below one another."""
-    return f"<td{NUMBER if is_number(cell) else ''}>{html.escape(cell)}</td>"
+def row_html(tag: str, cells: Sequence[str], marks: Sequence[str]) -> str:
+    """A row of cells (th or td), each with the attributes of its column."""
+    marked = zip(cells, marks, strict=True)
+    return f"<tr>{''.join(f'<{tag}{mark}>{html.escape(cell)}</{tag}>' for cell, mark in marked)}</tr>"
 
 
-def is_number(cell: str) -> bool:
-    """Whether a cell begins as a number does; an empty one is one, so that a column may have gaps."""
-    return not cell or cell.lstrip("+-−")[:1].isdigit() or cell == "nan"
+def is_numeric(column: Sequence[str]) -> bool:
+    """Whether a column is of numbers, whose digits are to stand below one another; it may have gaps."""
+    cells = [cell for cell in column if cell not in GAPS]
+    return bool(cells) and all(map(NUMBER.fullmatch, cells))
 
 
 def picture_html(folder: Path, picture: Picture) -> str:

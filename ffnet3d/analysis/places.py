@@ -50,6 +50,11 @@ See: TypeAlias = "Callable[[Place, Tensor], None]"
 
 def mixers_of(backbone: FFNet3D) -> dict[Place, MetaMixer]:
     """The mixers whose keys are weights, so that every voxel has a coefficient for each, in network order."""
+    return {place: mixer for place, mixer in all_mixers(backbone).items() if mixer.static_keys}
+
+
+def all_mixers(backbone: FFNet3D) -> dict[Place, MetaMixer]:
+    """Every mixer of the blocks, in network order."""
     encoder = [("encoder", level, stage) for level, stage in enumerate(backbone.encoder)]
     decoder = [("decoder", level, stage) for level, stage in enumerate(backbone.decoder)]
     return {
@@ -57,7 +62,6 @@ def mixers_of(backbone: FFNet3D) -> dict[Place, MetaMixer]:
         for name, level, stage in (*encoder, *reversed(decoder))
         for number, block in enumerate(cast("Iterable[Block]", stage.blocks))
         for kind, mixer in (("token", block.token_mixer), ("channel", block.channel_mixer))
-        if mixer.static_keys
     }
 
 

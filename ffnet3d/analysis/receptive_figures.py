@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ffnet3d.analysis.pictures import is_turned, middle_of
 from ffnet3d.analysis.receptive_summary import THRESHOLDS, Receptive, curve_radii
 from ffnet3d.data.formats.ply_write import write_ply
 from ffnet3d.registry import require
 
 DECADES = 6  # of contribution below the largest that a colour tells apart
 RAMP = "inferno"
-VIEWS = (("from above", 0, 1), ("from the front", 0, 2))  # name, axis to the right, axis upwards
+VIEWS = (("from above", 0, 1), ("from the side", 0, 2))  # name, axis to the right, axis upwards
+LARGEST = (9.0, 8.0)  # width and height of the views of a picture, inches
 
 
 def draw_curves(networks: Sequence[Receptive]) -> Any:
@@ -73,10 +75,11 @@ def label_decades(axis: Any) -> None:
 
 
 def draw_fields(networks: Sequence[Receptive]) -> Any:
-    """A matplotlib figure: each network's field of one sample voxel, from above and from the front.
+    """A matplotlib figure: each network's field of one sample voxel, from above, and below it from the side.
 
-    A pixel is a column of voxels and shows the largest contribution in it; voxels that contribute nothing are
-    grey. One colour ramp, of `DECADES` decades, serves all. ValueError without any network.
+    The scan's longer side lies across; metres count from its middle, heights from its lowest voxel. A pixel
+    is a column of voxels and shows the largest contribution in it; voxels that contribute nothing are grey.
+    One colour ramp, of `DECADES` decades, serves all. ValueError without any network.
     """
     if not networks:
         raise ValueError("no network to draw a receptive field of")
@@ -84,16 +87,19 @@ def draw_fields(networks: Sequence[Receptive]) -> Any:
     from matplotlib.figure import Figure
 
     top = max(network.shown.contribution.max() for network in networks)
-    extents = np.ptp(networks[0].shown.grid_coord, axis=0) + 1
-    height = 0.9 + 3.3 * extents[1] / extents[0]
-    figure = Figure(figsize=(9, min(12.0, height * len(networks) + 0.4)), layout="constrained")
-    grid = figure.subplots(len(networks), len(VIEWS), squeeze=False)
-    for network, row in zip(networks, grid, strict=True):
-        for (name, right, up), axes in zip(VIEWS, row, strict=True):
+    x, y, z = np.ptp(networks[0].shown.grid_coord, axis=0) + 1.0
+    heights = np.array([min(x, y), z]) / max(x, y)  # of a view that is one wide
+    width = min(LARGEST[0] / len(networks), LARGEST[1] / heights.sum())
+    figure = Figure(
+        figsize=(max(width * len(networks), 5.0) + 0.6, width * heights.sum() + 2.0), layout="constrained"
+    )
+    grid = figure.subplots(len(VIEWS), len(networks), squeeze=False, height_ratios=heights)
+    for row, (name, right, up) in zip(grid, VIEWS, strict=True):
+        for axes, network in zip(row, networks, strict=True):
             image = draw_view(axes, network, right, up, float(top))
             axes.set_title(f"{network.name}, {name}", fontsize=10)
     label = "contribution of a voxel, share of all"
-    figure.colorbar(image, ax=grid, label=label, extend="min", shrink=0.8, aspect=15 * len(networks))
+    figure.colorbar(image, ax=grid, label=label, extend="min", location="bottom", shrink=0.8, aspect=40)
     return figure
 
 
@@ -101,19 +107,35 @@ def draw_view(axes: Any, network: Receptive, right: int, up: int, top: float) ->
     """The field along the third axis on `axes`, with a ring around the sample voxel; returns the image."""
     from matplotlib.colors import LogNorm
 
-    shown, size = network.shown, network.grid_size
+    shown, place = network.shown, metres(network)
+    turned = is_turned(shown.grid_coord)
+    if turned:
+        right, up = (1, 0) if up == 1 else (1, up)
     columns = project(shown.contribution, shown.grid_coord[:, [right, up]])
-    wide, tall = size * np.array(columns.shape)
-    common = {"origin": "lower", "extent": (0, wide, 0, tall), "interpolation": "nearest"}
+    half = network.grid_size / 2
+    ends = [(place[:, axis].min() - half, place[:, axis].max() + half) for axis in (right, up)]
+    common = {"origin": "lower", "extent": (*ends[0], *ends[1]), "interpolation": "nearest"}
     axes.imshow(np.where(np.isnan(columns), np.nan, 0.5).T, cmap="gray", vmin=-1.2, vmax=1, **common)
     contributing = np.where(columns > 0, np.maximum(columns, top * 10.0**-DECADES), np.nan)
     image = axes.imshow(contributing.T, cmap=RAMP, norm=LogNorm(top * 10.0**-DECADES, top), **common)
-    place = size * (shown.grid_coord[shown.row] - shown.grid_coord.min(axis=0) + 0.5)
+    sample = place[shown.row]
     axes.plot(
-        place[right], place[up], "o", markersize=11, fillstyle="none", color="tab:cyan", markeredgewidth=1.5
+        sample[right], sample[up], "o", markersize=11, fillstyle="none", color="tab:cyan", markeredgewidth=1.5
     )
-    axes.set(xlabel=f"{'xyz'[right]}, metres", ylabel=f"{'xyz'[up]}, metres")
+    if up == 0:
+        axes.invert_yaxis()  # a turn and no mirror image
+    names = ("x from the middle (m)", "y from the middle (m)", "height (m)")
+    axes.set(xlabel=names[right], ylabel=names[up])
     return image
+
+
+def metres(network: Receptive) -> NDArray[np.float64]:
+    """Centres [V, 3] of the shown voxels: from the scan's middle, heights from its lowest voxel's floor."""
+    cells = network.shown.grid_coord
+    origin = middle_of(cells)
+    origin[2] = cells[:, 2].min() - 0.5
+    place: NDArray[np.float64] = network.grid_size * (cells - origin)
+    return place
 
 
 def project(values: NDArray[np.float64], cells: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ffnet3d.analysis.network import Network
 from ffnet3d.analysis.page import Picture, Section, Table
-from ffnet3d.analysis.pictures import save_figure, slug
+from ffnet3d.analysis.pictures import TURNED, is_turned, save_figure, slug
 from ffnet3d.analysis.receptive import receptive_fields, sample_rows
 from ffnet3d.analysis.receptive_figures import draw_curves, draw_fields, write_field
 from ffnet3d.analysis.receptive_radius import radial_field
@@ -45,9 +45,13 @@ def receptive_section(study: Study, folder: Path) -> Section:
     save_figure(draw_curves(found), folder / CURVES)
     save_figure(draw_fields(found), folder / FIELDS)
     scene = study.cases[0].scene
+    turned = TURNED if is_turned(scene.grid_coord) else ""
     pictures = (
         Picture(CURVES, "Contribution within a radius: the mean, and the middle 68 % of the samples."),
-        Picture(FIELDS, f"One sample voxel (ring) of {scene.name}: the largest contribution along the view."),
+        Picture(
+            FIELDS,
+            f"One sample voxel (ring) of {scene.name}: the largest contribution along the view.{turned}",
+        ),
     )
     files = write_clouds(study, found, folder)
     tables = (radius_table(found), reach_table(found))
@@ -120,7 +124,7 @@ def radius_table(found: Sequence[Receptive]) -> Table:
 
 def reach_table(found: Sequence[Receptive]) -> Table:
     """A row for each network."""
-    header = ("network", "sample voxels", "farthest that contributes (m)", "(voxels)", "that contribute (%)")
+    header = ("network", "sample voxels", "farthest that contributes (m)", "farthest (voxels)")
     rows = []
     for one in found:
         reach = one.spread(lambda sample: sample.reach)
@@ -128,7 +132,7 @@ def reach_table(found: Sequence[Receptive]) -> Table:
         cells = text(reach, one.grid_size, digits=2), text(reach, digits=1), text(reached, 100)
         rows.append((one.name, str(len(one.samples)), *cells))
     caption = "Voxels whose contribution is not zero: what the network can see at all from a sample."
-    return Table(header, tuple(rows), caption)
+    return Table((*header, "voxels of the scan that contribute (%)"), tuple(rows), caption)
 
 
 def text(spread: Spread, scale: float = 1, digits: int = 2) -> str:

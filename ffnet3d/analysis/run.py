@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ffnet3d.analysis.asked import choose
 from ffnet3d.analysis.coefficients import coefficients_section
 from ffnet3d.analysis.cost_section import cost_section
 from ffnet3d.analysis.maps import maps_section
@@ -15,6 +17,8 @@ from ffnet3d.analysis.receptive_section import receptive_section
 from ffnet3d.analysis.study import Study
 from ffnet3d.atomic import write_atomic
 from ffnet3d.version import __version__
+
+logger = logging.getLogger(__name__)
 
 Instrument: TypeAlias = "Callable[[Study, Path], Section]"
 """Looks at a study, writes its pictures and clouds into the folder, and returns its section of the page."""
@@ -27,21 +31,15 @@ INSTRUMENTS: dict[str, Instrument] = {
 }
 
 
-def choose(only: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of instruments in the page's order, all by default; ValueError for one that is not known."""
-    if only is None:
-        return tuple(INSTRUMENTS)
-    if unknown := [name for name in only if name not in INSTRUMENTS]:
-        raise ValueError(f"--only {unknown[0]}: the instruments are {', '.join(INSTRUMENTS)}")
-    return tuple(name for name in INSTRUMENTS if name in only)
-
-
 def analyze(study: Study, folder: Path, only: Sequence[str] | None = None) -> Path:
     """Apply instruments to a study and write `folder`/index.html and analysis.json; returns the page.
 
     Both are written anew after each instrument: what one has found stays, whatever befalls the next.
     """
-    names = choose(only)
+    names = choose(only, study.classes, tuple(INSTRUMENTS))
+    if only is None and not study.classes:
+        known = dict.fromkeys(name for network in study.networks for name in network.recipe.classes)
+        logger.info("maps are left out: --class NAME shows those of a class (%s)", ", ".join(known))
     folder.mkdir(parents=True, exist_ok=True)
     sections: dict[str, Section] = {}
     page = folder / "index.html"

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ffnet3d.analysis.network import Network, unique_names
+from ffnet3d.analysis.asked import check_classes, unique_names
+from ffnet3d.analysis.network import Network
 from ffnet3d.analysis.scene import Scene, read_scene
 from ffnet3d.registry import require
 from ffnet3d.segment.scan_options import ScanOptions
@@ -67,6 +68,10 @@ class Study:
         """Each network once."""
         return tuple({case.network.name: case.network for case in self.cases}.values())
 
+    def network(self, name: str) -> Network:
+        """The one of that name."""
+        return next(network for network in self.networks if network.name == name)
+
     def of(self, network: Network) -> tuple[Case, ...]:
         """The cases of one network."""
         return tuple(case for case in self.cases if case.network.name == network.name)
@@ -80,8 +85,7 @@ def make_study(
     options: ScanOptions | None = None,
 ) -> Study:
     """Every network on every scan file; ValueError naming what cannot be read, or a class nobody has."""
-    for network in networks:
-        check_classes(classes, network)
+    check_classes(classes, {network.name: network.recipe for network in networks})
     names = unique_names([file.name if file.is_dir() else file.stem for file in files])
     pairs = [(network, file, name) for network in networks for file, name in zip(files, names, strict=True)]
     cases = [
@@ -91,13 +95,6 @@ def make_study(
     study = Study(tuple(cases), tuple(dict.fromkeys(classes)), predicted)
     check_present(study)
     return study
-
-
-def check_classes(classes: Sequence[str], network: Network) -> None:
-    """ValueError for a class that the network does not have, with those that it has."""
-    known = network.recipe.classes
-    if unknown := [name for name in classes if name not in known]:
-        raise ValueError(f"--class {unknown[0]}: {network.name} knows {', '.join(known)}")
 
 
 def check_present(study: Study) -> None:

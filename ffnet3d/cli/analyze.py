@@ -72,21 +72,27 @@ def analyze_command(
 
     What is measured and how it is defined is in docs/analysis.md.
     """
-    from ffnet3d.analysis.network import open_networks
-    from ffnet3d.analysis.run import analyze, choose
-    from ffnet3d.analysis.study import make_study
-    from ffnet3d.engine.logs import setup_logging
+    from ffnet3d.analysis.asked import check_classes, choose, read_recipes
     from ffnet3d.segment.job import find_jobs
     from ffnet3d.segment.output import names_a_file
     from ffnet3d.segment.scan_options import ScanOptions
 
-    setup_logging(None)
-    names = choose(split_names(only))
+    # Mistakes first: what follows takes many seconds to import and to load.
+    instruments, asked = split_names(only), class_names or ()
+    choose(instruments, asked)
     if out.is_file() or names_a_file(out) or out.suffix.lower() in (".html", ".htm"):
         raise ValueError(f"--out {out}: the page comes with other files: name a folder")
     files = [job.scan for scan in dict.fromkeys(scans) for job in find_jobs([scan], out)]
     given = {"grid_size": grid_size, "features": split_names(features), "classes": split_names(classes)}
+    check_classes(asked, read_recipes(weights, **given))
+
+    from ffnet3d.analysis.network import open_networks
+    from ffnet3d.analysis.run import analyze
+    from ffnet3d.analysis.study import make_study
+    from ffnet3d.engine.logs import setup_logging
+
+    setup_logging(None)
     networks = open_networks(weights, device, condition, **given)
     options = ScanOptions(unit=unit, up=up, columns=split_names(columns), color_range=color_range)
-    page = analyze(make_study(networks, files, class_names or (), predicted, options), out, names)
+    page = analyze(make_study(networks, files, asked, predicted, options), out, instruments)
     typer.echo(f"{page} ({page.stat().st_size / 1e6:.1f} MB) opens in any browser, without a network.")

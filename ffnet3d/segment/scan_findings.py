@@ -64,8 +64,8 @@ def look_into(
 
 
 def _reading(options: ScanOptions) -> str:
-    unit = f"{options.unit}, as given" if options.unit else "m, as none is given"
-    return f"coordinates: {unit}; {options.up} points up"
+    unit = f"{options.unit} (as given)" if options.unit else "m (none given)"
+    return f"unit: {unit}; {options.up} points up"
 
 
 def _columns(cloud: Cloud, roles: Roles) -> str:
@@ -75,7 +75,7 @@ def _columns(cloud: Cloud, roles: Roles) -> str:
     parts += [f"normals {' '.join(roles.normal)}"] if roles.normal else []
     used = {*roles.coord, *(roles.color or ()), *(roles.normal or ())}
     others = [name for name in cloud.names if name not in used]
-    parts += [f"not used: {' '.join(others)}"] if others else []
+    parts += [f"not input: {' '.join(others)}"] if others else []
     return f"columns: {', '.join(parts)}"
 
 

@@ -11,10 +11,12 @@ import torch
 from studies import small_study
 from torch import Tensor
 
+from ffnet3d.analysis.coefficient_figures import draw_network
 from ffnet3d.analysis.coefficients import THRESHOLDS, coefficients_section, tally, tally_network
 from ffnet3d.analysis.places import Place, mixers_of, watch
 
 pytest.importorskip("matplotlib", reason="matplotlib is needed: pip install 'ffnet3d[view]'")
+from matplotlib.figure import Figure
 
 
 def test_counts_of_a_known_mixer():
@@ -112,3 +114,32 @@ def test_a_network_without_static_keys_is_said_to_have_none(tmp_path: Path):
     assert "small has no mixer whose keys are weights" in section.words[-1]
     assert section.pictures == ()
     assert section.figures["networks"] == {"small": []}
+
+
+def test_mixers_without_static_keys_are_named_and_marked(tmp_path: Path):
+    study = small_study(
+        tmp_path, mixers=("ffnified", "ffnified", "window_attention", "window_attention", "pooling")
+    )
+    section = coefficients_section(study, tmp_path)
+    assert section.words[-1] == (
+        "small: 5 of 18 mixers have no keys of their own: token mixers (window attention) of encoder 2, "
+        "encoder 3, decoder 3, decoder 2; token mixers (pooling) of encoder 4."
+    )
+    table = section.tables[-1]
+    assert len(table.rows) == 18
+    without = [row for row in table.rows if "no keys of their own" in row[2]]
+    assert [row[0] for row in without] == ["encoder 2", "encoder 3", "encoder 4", "decoder 3", "decoder 2"]
+    assert set(without[0][3:]) == {"–"}
+    assert len(section.figures["networks"]["small"]) == 13
+
+
+def test_the_chart_tells_missing_bars_from_low_ones():
+    known = tally(torch.tensor([[1.0, 0.0, -1.0, 0.0]]))
+    shares = {Place("encoder", 0, 0, "token"): None, Place("encoder", 0, 0, "channel"): known}
+    axes = Figure().subplots()
+    draw_network(axes, "small", shares, THRESHOLDS, 1)
+    bars = {bar.get_label(): bar[0].get_height() for bar in axes.containers}
+    assert bars == {"no keys of their own": 100, "inactive, channel mixer, t = 0.1": 50}
+    marks = {line.get_label(): line.get_ydata()[0] for line in axes.get_lines()}
+    assert marks["c ≤ 0, inactive or not"] == 75
+    assert axes.get_ylabel() == "share of the coefficients (%)"

@@ -16,6 +16,7 @@ from ffnet3d.analysis.cost_figure import draw_costs
 from ffnet3d.analysis.cost_section import cost_section, warnings
 from ffnet3d.analysis.network import study_network
 from ffnet3d.analysis.study import Case, Study
+from ffnet3d.bench.tables import number
 
 pytest.importorskip("matplotlib", reason="matplotlib is needed: pip install 'ffnet3d[view]'")
 
@@ -38,17 +39,23 @@ def test_a_table_of_all_one_of_kinds_and_one_a_network(tmp_path: Path):
     assert not [line for line in section.words if "not counted, of" in line or "did not run" in line]
 
 
-def test_bars_are_shares(tmp_path: Path):
+def test_bars_are_what_the_stages_cost(tmp_path: Path):
     study = small_study(tmp_path)
     case = study.cases[0]
     cost = measure_cost(case.network.segmentor, case.batch(), "small", repeats=1)
-    voxels, parameters, work, seconds = draw_costs([cost, replace(cost, name="again")]).axes
+    figure = draw_costs([cost, replace(cost, name="again")])
+    voxels, parameters, work, seconds = figure.axes
     assert [text.get_text() for text in seconds.get_xticklabels()] == [
         stage.stage for stage in cost.stages[:-1]
     ]
-    assert voxels.containers[0][0].get_height() == 100
-    for axes in (parameters, work):
-        assert sum(bar.get_height() for bar in axes.containers[1]) == pytest.approx(100)
+    assert voxels.containers[0][0].get_height() == cost.stages[0].voxels / 1e3
+    for axes, whole in ((parameters, cost.parameters / 1e6), (work, cost.present / 1e9)):
+        assert sum(bar.get_height() for bar in axes.containers[1]) == pytest.approx(whole)
+    (legend,) = figure.legends
+    totals = (
+        f"again: {number(cost.parameters / 1e6)} M parameters, {number(cost.present / 1e9)} G multiply-adds"
+    )
+    assert legend.get_texts()[1].get_text().startswith(totals)
     with pytest.raises(ValueError, match="no network to draw the costs of"):
         draw_costs([])
 

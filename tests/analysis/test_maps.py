@@ -12,8 +12,9 @@ from shown_rooms import FLOOR, room
 from studies import small_study
 
 from ffnet3d.analysis.class_keys import ClassKey, best_of_stages, class_moments, key_values, labelled
-from ffnet3d.analysis.map_files import color_range, draw_maps, write_cloud
+from ffnet3d.analysis.map_files import TOP, color_range, draw_maps, view_of, write_cloud
 from ffnet3d.analysis.maps import maps_section
+from ffnet3d.analysis.pictures import is_turned
 from ffnet3d.analysis.places import Place, mixers_of, watch
 from ffnet3d.analysis.selectivity import Moments
 from ffnet3d.data.formats import read_ply
@@ -113,6 +114,17 @@ def test_the_picture_shows_the_class_in_red(tmp_path: Path):
     assert red("nothing.png", np.zeros_like(inside)) == 0
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_views_count_from_the_middle_and_a_long_room_lies_across(turned: bool):
+    coord = np.array([[0.0, 0.0, 0.0], [2.0, 6.0, 1.0], [2.0, 6.0, 0.9]])
+    if not turned:
+        coord = coord[:, [1, 0, 2]]
+    assert is_turned(coord) == turned
+    place, _ = view_of(coord, np.arange(3), TOP, turned)
+    side = -1 if turned else 1  # a turn and no mirror image: x runs downwards
+    np.testing.assert_allclose(place[:2], [[-3, -side], [3, side]], atol=1e-9)
+
+
 def test_the_section_has_a_table_pictures_and_clouds(tmp_path: Path):
     study = small_study(tmp_path, ("floor", "box"))
     out = tmp_path / "out"
@@ -142,14 +154,6 @@ def test_the_section_has_a_table_pictures_and_clouds(tmp_path: Path):
         )
     ]
     assert sorted(drawn) == strongest
-
-
-def test_without_classes_the_section_says_what_there_are(tmp_path: Path):
-    section = maps_section(small_study(tmp_path), tmp_path)
-    assert section.words == (
-        "No class was asked for: --class NAME, as often as wanted, shows maps of it. "
-        "There are floor, wall, box.",
-    )
 
 
 def test_a_class_that_is_predicted_nowhere_or_everywhere_has_no_map(tmp_path: Path):

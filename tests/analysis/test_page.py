@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ffnet3d.analysis.page import Picture, Section, Table, is_number, write_page
+from ffnet3d.analysis.page import Picture, Section, Table, is_numeric, write_page
 
 PNG = b"\x89PNG made up"
 
@@ -58,10 +58,18 @@ def test_files_are_linked(page: str):
 
 
 @pytest.mark.parametrize(
-    ("cell", "number"), [("1,200", True), ("-0.5", True), ("nan", True), ("encoder 0", False), ("-", False)]
+    ("column", "numeric"),
+    [
+        (("1,200", "-0.5", "–", "", "nan"), True),
+        (("1.5 (1.2–1.9)", "61.0 ± 4.2", "1e-05"), True),
+        (("encoder 0", "3"), False),
+        (("2nd", "3"), False),
+        (("2024-first",), False),
+        (("", "–"), False),
+    ],
 )
-def test_what_counts_as_a_number(cell: str, number: bool):
-    assert is_number(cell) is number
+def test_columns_of_numbers_and_of_text(column: tuple[str, ...], numeric: bool):
+    assert is_numeric(column) is numeric
 
 
 def test_a_table_without_rows_has_its_header(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +39,27 @@ def test_voxels_of_two_sizes_have_no_common_axis() -> None:
 def test_a_picture_a_network_and_view_on_one_ramp() -> None:
     figure = draw_fields([network("one"), network("two")])
     *views, bar = figure.axes
-    assert [axes.get_title() for axes in views][::2] == ["one, from above", "two, from above"]
-    assert bar.get_ylabel() == "contribution of a voxel, share of all"
+    assert [axes.get_title() for axes in views[:3]] == [
+        "one, from above",
+        "two, from above",
+        "one, from the side",
+    ]
+    assert bar.get_xlabel() == "contribution of a voxel, share of all"
     assert {axes.images[1].get_clim() for axes in views} == {(0.5e-6, 0.5)}
     ring = views[0].get_lines()[0]
-    assert (ring.get_xdata()[0], ring.get_ydata()[0]) == pytest.approx((0.05, 0.05))
+    assert (ring.get_xdata()[0], ring.get_ydata()[0]) == pytest.approx((-0.25, -0.1))
+    side = views[2].get_lines()[0]
+    assert (side.get_xdata()[0], side.get_ydata()[0]) == pytest.approx((-0.25, 0.05))
+
+
+def test_a_long_scan_lies_across_without_being_mirrored() -> None:
+    turned = replace(network(), shown=Shown(SHARES[0], GRID[:, [1, 0, 2]], 0))
+    above, side, _ = draw_fields([turned]).axes
+    assert (above.get_xlabel(), above.get_ylabel()) == ("y from the middle (m)", "x from the middle (m)")
+    assert above.yaxis.get_inverted()
+    assert above.get_xlim() == pytest.approx((-0.3, 0.3))
+    assert side.get_xlabel() == "y from the middle (m)"
+    assert not side.yaxis.get_inverted()
 
 
 def test_no_network_is_an_error() -> None:

@@ -13,7 +13,8 @@ from small_weights import random_network, save_weights
 from studies import CLASSES, RECIPE, small_study
 
 from ffnet3d.analysis import run, scene
-from ffnet3d.analysis.network import open_networks, short_name, study_network, unique_names
+from ffnet3d.analysis.asked import NAMES, choose, read_recipes, short_name, unique_names
+from ffnet3d.analysis.network import open_networks, study_network
 from ffnet3d.analysis.page import Section
 from ffnet3d.analysis.scene import read_scene
 from ffnet3d.analysis.study import make_study
@@ -101,7 +102,7 @@ def test_too_large_a_scan_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("classes", "predicted", "message"),
     [
-        (("sofa",), False, "--class sofa: small knows floor, wall, box"),
+        (("walls",), False, "--class walls: small has no such class: did you mean 'wall'"),
         (("box",), False, "no point of these scans is box by its true label; there are floor, wall"),
     ],
 )
@@ -116,10 +117,28 @@ def test_classes_that_cannot_be_shown(tmp_path: Path, classes, predicted, messag
 
 
 def test_instruments_are_chosen_by_name():
-    assert run.choose(None) == tuple(run.INSTRUMENTS)
-    assert run.choose(["maps", "coefficients"]) == ("coefficients", "maps")
+    assert choose(None, ["box"]) == NAMES == tuple(run.INSTRUMENTS)
+    assert choose(None) == ("coefficients", "receptive", "cost")
+    assert choose(["maps", "coefficients"], ["box"]) == ("coefficients", "maps")
     with pytest.raises(ValueError, match="--only colours: the instruments are coefficients, maps"):
-        run.choose(["colours"])
+        choose(["colours"])
+    with pytest.raises(ValueError, match="--only maps: maps are of classes: give --class NAME"):
+        choose(["cost", "maps"])
+
+
+def test_maps_of_no_class_are_left_out_aloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(run, "INSTRUMENTS", {"maps": None, "cost": lambda *_: Section("Cost")})
+    caplog.set_level("INFO")
+    run.analyze(small_study(tmp_path), tmp_path / "out")
+    assert "maps are left out: --class NAME shows those of a class (floor, wall, box)" in caplog.text
+
+
+def test_recipes_are_known_without_the_networks(tmp_path: Path):
+    save_weights(tmp_path / "one", ("color",), classes=list(CLASSES), grid_size=0.2)
+    (network,) = open_networks([tmp_path / "one"], features=("color",))
+    assert read_recipes([tmp_path / "one"], features=("color",)) == {"one": network.recipe}
 
 
 def test_page_and_figures_say_what_was_looked_at(tmp_path: Path):
@@ -128,7 +147,8 @@ def test_page_and_figures_say_what_was_looked_at(tmp_path: Path):
     text = page.read_text(encoding="utf-8")
     assert "<title>Analysis of small</title>" in text
     assert '<td>small</td><td>room</td><td class="number">900</td>' in text
-    assert "room: coordinates" in text
+    assert "room: unit: m (none given); z points up" in text
+    assert "not used" not in text
     figures = json.loads((tmp_path / "out" / "analysis.json").read_text())
     assert figures["networks"][0]["recipe"]["classes"] == list(CLASSES)
     assert figures["scans"][0]["points"] == 900

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,10 +56,19 @@ def test_two_networks_on_one_page(folder: Path, tmp_path: Path):
     }
 
 
+def test_a_class_is_checked_before_networks_and_scans_are_read(folder: Path, tmp_path: Path):
+    shutil.copytree(folder / "first", tmp_path / "first")
+    (tmp_path / "first" / "model.safetensors").write_bytes(b"no network")
+    (tmp_path / "room.ply").write_bytes(b"no scan")
+    with pytest.raises(ValueError, match="--class walls: first has no such class: did you mean 'wall'"):
+        analyze(tmp_path, "--class", "walls")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--class", "sofa"), "--class sofa: first knows floor, wall, box"),
+        (("--class", "bx"), "--class bx: first has no such class: did you mean 'box'?"),
+        (("--only", "maps"), "--only maps: maps are of classes: give --class NAME"),
         (("--only", "colours"), "--only colours: the instruments are coefficients, maps"),
         (("-o", "page.html"), "--out page.html: the page comes with other files: name a folder"),
         (("-o", "map.ply"), "--out map.ply: the page comes with other files: name a folder"),

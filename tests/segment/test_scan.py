@@ -70,7 +70,7 @@ def test_units_and_up_axis(tmp_path):
     assert np.abs((points.coord - points.coord[0]) - (coord - coord[0])).max() < 1e-5
     assert (points.normal == [0, 0, 1]).all()
     assert (scan.bounds == [points.coord.min(0), points.coord.max(0)]).all()
-    assert scan.notes[0] == "coordinates: mm, as given; y points up"
+    assert scan.notes[0] == "unit: mm (as given); y points up"
 
 
 def test_impossible_units_are_refused_by_name(tmp_path):
