@@ -54,8 +54,9 @@ def ablate(
 ) -> None:
     """Train variants of the network on equal budgets, several seeds each, and print mean and spread.
 
-    Without --steps and --seconds both budgets are run: 50 steps, and 45 CPU seconds. Stopped, the same
-    command goes on. Exit status 1: a training failed, which is listed and stops no other.
+    Without --steps and --seconds both budgets are run: 50 steps, and 45 CPU seconds. Ctrl-C leaves the
+    tables of what is done; the same command goes on. Exit status 1: a training failed, which is listed and
+    stops no other.
     """
     from ffnet3d.analysis.ablation.budget import SECONDS, STEPS, Budget
     from ffnet3d.analysis.ablation.run import AblationRequest, run_ablation

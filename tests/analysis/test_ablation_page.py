@@ -65,7 +65,11 @@ def test_the_page_says_what_was_equal_what_failed_and_which_code(tmp_path: Path)
     page = ablation_page(ablation((failure,)))
     assert "## Equal steps: 50 steps" in page
     assert "## Equal seconds: 40 seconds" in page
-    assert "**Failed: 1 job(s).**" in page
+    assert "**Failed: 1 training.**" in page
+    assert "\n- relu: ReLU in place of GELU\n" in page
+    assert "with 2 seeds; a seed" in page
+    assert "with 1 seed; a seed" in ablation_page(replace(ablation(), seeds=1))
+    assert "*peak MiB* is the largest resident memory of that process" in page
     assert "- hybrid, 50 steps, seed 1: ValueError: no such mixer" in page
     assert page.endswith("Machine: a made-up machine. Code: c0de.\n")
     assert not any("Failed" in part for part in brief(ablation()))
@@ -83,6 +87,35 @@ def test_the_page_says_what_was_equal_what_failed_and_which_code(tmp_path: Path)
     assert row["miou"]["values"] == [0.58, 0.64]
     assert row["above_base"] == pytest.approx(0.06)
     assert values["failed"] == [{"job": "hybrid, 50 steps, seed 1", "reason": "ValueError: no such mixer"}]
+
+
+def test_a_stopped_ablation_says_how_far_it_came(tmp_path: Path) -> None:
+    part = replace(ablation(), missing=6)
+    assert "**Stopped: 12 of 18 trainings done.** The same command does the others." in ablation_page(part)
+    assert "Stopped" not in ablation_page(ablation())
+    assert json.loads(write_ablation(part, tmp_path)[0].read_text())["missing"] == 6
+
+
+def test_costs_that_hardly_differ_have_few_ticks_on_an_axis_that_shows_it() -> None:
+    pytest.importorskip("matplotlib", reason="pip install 'ffnet3d[view]'")
+    from ffnet3d.analysis.ablation.figure import make_figure
+
+    near = {"ffnified": 1_122_500, "pooling": 1_127_500}
+    made = [replace(each, parameters=near[each.variant]) for each in records() if each.variant in near]
+    table = make_table(STEPS, VARIANTS, made)
+    axes = make_figure(replace(ablation(), tables=(table,))).axes[1]
+    low, high = axes.get_xlim()
+    assert (high - low) > 0.1
+    assert low < 1.1225 < 1.1275 < high
+    assert len([tick for tick in axes.get_xticks() if low <= tick <= high]) <= 5
+
+
+def test_labels_of_points_side_by_side_lead_away_from_each_other() -> None:
+    from ffnet3d.analysis.ablation.figure import label_side
+
+    points = [(1.0, 40.0), (1.1, 40.1), (1.0, 60.0), (9.0, 40.0)]
+    sides = [label_side(point, points, width=10.0, height=50.0) for point in points]
+    assert sides == ["right", "left", "left", "left"]
 
 
 def test_the_figure_has_a_line_of_panels_for_each_budget(tmp_path: Path) -> None:

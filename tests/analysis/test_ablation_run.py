@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,18 @@ from typing import Any
 import pytest
 from tiny_run import tiny_config, write_config
 
+from ffnet3d.analysis.ablation import run
 from ffnet3d.analysis.ablation.budget import Budget
 from ffnet3d.analysis.ablation.jobs import Failure, Job, Record, make_jobs
-from ffnet3d.analysis.ablation.run import AblationRequest, do_jobs, estimate_normals, run_ablation
+from ffnet3d.analysis.ablation.run import (
+    AblationRequest,
+    do_jobs,
+    estimate_normals,
+    machine_text,
+    run_ablation,
+)
 from ffnet3d.analysis.ablation.variants import Variant
+from ffnet3d.bench.measure import Machine
 
 pytest.importorskip("lightning_fabric", reason="pip install 'ffnet3d[train]'")
 
@@ -106,6 +115,8 @@ def test_the_command_s_files_are_written_and_an_ended_ablation_is_not_run_again(
     told = run_ablation(request)
     assert not told.failed
     assert "## Equal seconds: 0.05 seconds" in told.text
+    paths = [str(request.out / f"ablation.{ending}") for ending in ("json", "md", "png")]
+    assert told.text.endswith("\n\n" + "\n".join(paths))
     assert {file.name for file in request.out.iterdir()} == {
         "jobs", "ablation.json", "ablation.md", "ablation.png",
     }  # fmt: skip
@@ -116,6 +127,36 @@ def test_the_command_s_files_are_written_and_an_ended_ablation_is_not_run_again(
     stamps = {file: file.stat().st_mtime_ns for file in (request.out / "jobs").iterdir()}
     assert run_ablation(request) == told
     assert {file: file.stat().st_mtime_ns for file in (request.out / "jobs").iterdir()} == stamps
+
+
+def test_a_stopped_ablation_has_the_tables_of_what_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib", reason="pip install 'ffnet3d[view]'")
+    request = tiny_request(tmp_path, seeds=2)
+
+    def stopped_after(count: int) -> Callable[..., Iterator[Any]]:
+        def one_by_one(work: Any, jobs: Sequence[Job], *_: Any, **__: Any) -> Iterator[Any]:
+            for job in jobs[:count]:
+                yield job, work(job)
+            raise KeyboardInterrupt
+
+        return one_by_one
+
+    for count, files in ((0, set()), (1, {"jobs", "ablation.json", "ablation.md", "ablation.png"})):
+        monkeypatch.setattr(run, "run_each", stopped_after(count))
+        with pytest.raises(KeyboardInterrupt):
+            run_ablation(request)
+        assert f"Interrupted: {count} of 2 trainings kept" in capsys.readouterr().err
+        assert {file.name for file in request.out.glob("*")} == files
+    assert "**Stopped: 1 of 2 trainings done.**" in (request.out / "ablation.md").read_text()
+    (table,) = json.loads((request.out / "ablation.json").read_text())["tables"]
+    assert table["rows"][0]["seeds"] == [3]
+
+
+def test_the_machine_is_a_line_of_words() -> None:
+    machine = Machine("a processor", 1, 1, "AVX2", (), 8 << 30, "Linux", "3.11", {"torch": "2.0"})
+    assert machine_text(machine) == "a processor, 1 core, 8 GiB, AVX2; torch 2.0, Python 3.11, Linux"
 
 
 @pytest.mark.parametrize(

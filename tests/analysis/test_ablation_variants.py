@@ -9,6 +9,7 @@ import pytest
 
 from ffnet3d.analysis.ablation.variants import BASE, VARIANTS, choose_variants, find_variant, list_variants
 from ffnet3d.engine.config import Config, load_config, validate_config
+from ffnet3d.models.presets import PRESETS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -50,6 +51,19 @@ def test_a_preset_takes_the_place_of_the_backbone(name: str) -> None:
     assert (model.backbone.type, model.backbone.in_channels) == ("FFNet3D", 6)
     assert (model.backbone_out_channels, model.num_classes) == (32, 20)
     assert find_variant("ffnet3d").apply(demo()).model.backbone_out_channels == 64
+
+
+def test_a_preset_keeps_what_is_of_data_and_recipe() -> None:
+    config = demo()
+    recipe = {"bn_momentum": 0.3, "drop_path": 0.17, "drop_path_per": "scene", "backend": "torch"}
+    config.model.backbone.update(recipe, in_channels=4, enc_ks=5, layer_scale=0.1)
+    backbone = find_variant("ffnet3d-lite").apply(config).model.backbone
+    assert {key: backbone[key] for key in recipe} == recipe
+    assert backbone.in_channels == 4
+    preset = PRESETS["ffnet3d-lite"]
+    assert {key: backbone.get(key) for key in ("enc_ks", "layer_scale")} == {
+        key: preset.get(key) for key in ("enc_ks", "layer_scale")
+    }
 
 
 @pytest.mark.parametrize(

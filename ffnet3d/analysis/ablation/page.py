@@ -8,6 +8,7 @@ from pathlib import Path
 from ffnet3d.analysis.ablation.budget import STEPS
 from ffnet3d.analysis.ablation.summary import Ablation, Row, Table
 from ffnet3d.engine.experiments.json_files import write_summary
+from ffnet3d.engine.provenance import counted
 from ffnet3d.engine.tables import table
 
 NAME = "ablation"
@@ -20,14 +21,15 @@ HEADER = ("variant", "parameters", "mIoU", "vs base", "allAcc", "steps", "s/step
 
 INTRODUCTION = """
 Each variant changes one thing in the network of `{config}` ({dataset}) and is trained from scratch on the
-same budget, with {count} seed(s); a seed gives all variants the same scenes in the same order. Scores are
+same budget, with {seeds}; a seed gives all variants the same scenes in the same order. Scores are
 those of one plain pass over the scenes of `data.val`, at the points, without votes. mIoU is the mean over the
 classes present there.
 """
 READING = """
 Scores are in percent: the mean over the seeds ± the sample's standard deviation (n - 1). A difference that
 is not clearly larger than these is none. Seconds are CPU time of the training process on one thread, loading
-included. *vs base* is the mean difference of mIoU to the base, seed by seed. These are short trainings of
+included; *peak MiB* is the largest resident memory of that process, in 2^20 bytes. *vs base* is the mean
+difference of mIoU to the base, seed by seed. These are short trainings of
 small networks: they rank mixers at this budget, not at the end of a full training.
 """
 EQUAL_STEPS = "Every variant has made the same number of optimizer steps, on the same learning-rate schedule."
@@ -44,7 +46,9 @@ def write_ablation(ablation: Ablation, folder: Path) -> list[Path]:
 
 def ablation_page(ablation: Ablation) -> str:
     """All of it, in Markdown."""
-    introduction = INTRODUCTION.format(config=ablation.config, dataset=ablation.dataset, count=ablation.seeds)
+    introduction = INTRODUCTION.format(
+        config=ablation.config, dataset=ablation.dataset, seeds=counted(ablation.seeds, "seed")
+    )
     parts = ["# Ablation", introduction, READING, *brief(ablation)]
     if ablation.records:
         parts += [f"![Scores of the variants]({FIGURE})", CAPTION, "## Variants", changes(ablation)]
@@ -54,8 +58,18 @@ def ablation_page(ablation: Ablation) -> str:
 
 def brief(ablation: Ablation) -> list[str]:
     """What a reader must know: the tables, which variants are best for their cost, and what failed."""
-    parts = [part for each in ablation.tables if each.rows for part in table_section(each)]
+    parts = [stopped(ablation)] if ablation.missing else []
+    parts += [part for each in ablation.tables if each.rows for part in table_section(each)]
     return [*parts, failed(ablation)] if ablation.failures else parts
+
+
+def stopped(ablation: Ablation) -> str:
+    """What a reader of an ablation that was stopped must know."""
+    done = len(ablation.records)
+    return (
+        f"**Stopped: {done} of {counted(done + ablation.missing, 'training')} done.** The same command does "
+        "the others. A row's means are over the seeds that it has; *vs base* is over those that both have."
+    )
 
 
 def table_section(each: Table) -> list[str]:
@@ -107,15 +121,17 @@ def percents(share: float) -> str:
 
 
 def changes(ablation: Ablation) -> str:
-    """What each variant is."""
+    """What each variant is, a line each."""
     variants = {row.name: row.variant.says for each in ablation.tables for row in each.rows}
-    return table(["variant", "what it changes"], [[name, says] for name, says in variants.items()])
+    return "\n".join(f"- {name}: {says}" for name, says in variants.items())
 
 
 def failed(ablation: Ablation) -> str:
     """The jobs without a record, and why."""
     lines = [f"- {failure.job}: {failure.reason}" for failure in ablation.failures]
-    return "\n".join([f"**Failed: {len(lines)} job(s).** The same command tries them again.", "", *lines])
+    return "\n".join(
+        [f"**Failed: {counted(len(lines), 'training')}.** The same command tries again.", "", *lines]
+    )
 
 
 def provenance(ablation: Ablation) -> str:

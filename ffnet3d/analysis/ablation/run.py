@@ -13,11 +13,12 @@ from ffnet3d.analysis.ablation.jobs import Failure, Job, Record, failure, make_j
 from ffnet3d.analysis.ablation.page import FIGURE, brief, write_ablation
 from ffnet3d.analysis.ablation.summary import Ablation, make_table
 from ffnet3d.analysis.ablation.variants import Variant, choose_variants
-from ffnet3d.bench.measure import describe_machine
+from ffnet3d.bench.measure import Machine, describe_machine
 from ffnet3d.engine.build import build_dataset
 from ffnet3d.engine.config import Config, load_config, validate_config
 from ffnet3d.engine.launch import find_config, prepare_demo, with_data_root
 from ffnet3d.engine.logs import setup_logging
+from ffnet3d.engine.provenance import counted
 from ffnet3d.processes import Lost, run_each, usable_cores
 from ffnet3d.registry import require
 
@@ -53,7 +54,8 @@ class Told:
 def run_ablation(request: AblationRequest) -> Told:
     """Do the jobs without a record, then write ablation.json, .md and .png into `request.out`.
 
-    Raises ValueError for an unknown variant, a config that is not right, or numbers below 1.
+    Interrupted, it writes them of the records that there are. Raises ValueError for an unknown variant, a
+    config that is not right, or numbers below 1.
     """
     workers = usable_cores() if request.workers is None else request.workers
     for name, number in (("seeds", request.seeds), ("workers", workers)):
@@ -65,8 +67,25 @@ def run_ablation(request: AblationRequest) -> Told:
     prepare_demo(request.dataset, config)
     estimate_normals(config)
     jobs = make_jobs(config, variants, request.budgets, request.seeds, request.out / JOBS)
-    results = list(do_jobs(jobs, workers))
+    require("matplotlib", "view")  # before hours of training
+    try:
+        results = list(do_jobs(jobs, workers))
+    except KeyboardInterrupt:
+        keep_tables(request, name, variants, jobs)
+        raise
     return finish(request, name, variants, results)
+
+
+def keep_tables(
+    request: AblationRequest, config: str, variants: Sequence[Variant], jobs: Sequence[Job]
+) -> None:
+    """The files of an ablation that was stopped, from the records that there are; says how many."""
+    records = [Record.from_file(job.file) for job in jobs if job.file.is_file()]
+    if records:
+        finish(request, config, variants, records, missing=len(jobs) - len(records))
+    written = f", their tables are in {request.out}" if records else ""
+    message = "Interrupted: %d of %s kept%s; the same command does the others"
+    logger.warning(message, len(records), counted(len(jobs), "training"), written)
 
 
 def base_config(request: AblationRequest) -> tuple[Config, str]:
@@ -107,7 +126,7 @@ def do_jobs(jobs: Sequence[Job], workers: int) -> Iterator[Record | Failure]:
     done = [job.file for job in jobs if job.file.is_file()]
     yield from map(Record.from_file, done)
     if done:
-        logger.info("%d of %d jobs have a record already", len(done), len(jobs))
+        logger.info("%d of %s kept, done before", len(done), counted(len(jobs), "training"))
     with require("tqdm", "train").tqdm(total=len(todo), desc="ablate", unit="job", disable=None) as bar:
         for job, result in run_each(run_job, todo, min(workers, len(todo)), fresh=True):
             outcome = failure(job, str(result)) if isinstance(result, Lost) else result
@@ -124,20 +143,35 @@ def outcome_text(outcome: Record | Failure) -> str:
 
 
 def finish(
-    request: AblationRequest, config: str, variants: Sequence[Variant], results: Sequence[Record | Failure]
+    request: AblationRequest,
+    config: str,
+    variants: Sequence[Variant],
+    results: Sequence[Record | Failure],
+    missing: int = 0,
 ) -> Told:
-    """Write the files; what to tell."""
+    """Write the files, of an ablation that lacks so many trainings; what to tell."""
     records = [result for result in results if isinstance(result, Record)]
     ablation = Ablation(
         dataset=request.dataset,
         config=config,
         seeds=request.seeds,
-        machine=describe_machine().describe(),
+        machine=machine_text(describe_machine()),
         tables=tuple(make_table(budget, variants, records) for budget in request.budgets),
         failures=tuple(result for result in results if isinstance(result, Failure)),
+        missing=missing,
     )
     files = write_ablation(ablation, request.out)
     if records:
         files.append(request.out / FIGURE)
         draw(ablation, files[-1])
-    return Told("\n\n".join([*brief(ablation), *map(str, files)]), bool(ablation.failures))
+    paths = "\n".join(map(str, files))
+    return Told("\n\n".join([*brief(ablation), paths]), bool(ablation.failures))
+
+
+def machine_text(machine: Machine) -> str:
+    """The machine in a line; the threads of this process are left out, a training has one."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    return (
+        f"{machine.processor}, {counted(machine.cores, 'core')}, {machine.memory / 2**30:.0f} GiB, "
+        f"{machine.capability}; {versions}, Python {machine.python}, {machine.system}"
+    )

@@ -102,6 +102,7 @@ class Ablation:
     machine: str
     tables: tuple[Table, ...]
     failures: tuple[Failure, ...]
+    missing: int = 0  # trainings not done, where it was stopped
 
     @property
     def records(self) -> list[Record]:
@@ -118,7 +119,7 @@ class Ablation:
         failed = [{"job": failure.job, "reason": failure.reason} for failure in self.failures]
         facts = {"dataset": self.dataset, "config": self.config, "seeds": self.seeds, "machine": self.machine}
         tables = [table.as_dict() for table in self.tables]
-        return {**facts, "code": self.codes, "tables": tables, "failed": failed}
+        return {**facts, "code": self.codes, "tables": tables, "failed": failed, "missing": self.missing}
 
 
 def make_table(budget: Budget, variants: Sequence[Variant], records: Sequence[Record]) -> Table:
