@@ -31,7 +31,7 @@ PICTURE = "coefficients.png"
 CAPTION = (
     f"Each mixer, in the network's order. Bars are inactive coefficients at t = {THRESHOLDS[MAIN]:g}, the "
     "dash and the cross those at the other thresholds. The ring is another count: coefficients "
-    f"of zero or less ({NOT_POSITIVE}), whether inactive or not. Hatched: mixers with {KEYLESS}."
+    f"of zero or less ({NOT_POSITIVE}), whether inactive or not."
 )
 
 
@@ -135,7 +135,8 @@ def coefficients_section(study: Study, folder: Path) -> Section:
     pictures: tuple[Picture, ...] = ()
     if looked_at:
         draw_shares(looked_at, THRESHOLDS, MAIN, folder / PICTURE)
-        pictures = (Picture(PICTURE, CAPTION),)
+        hatched = any(None in rows.values() for rows in looked_at.values())
+        pictures = (Picture(PICTURE, CAPTION + f" Hatched: mixers with {KEYLESS}." * hatched),)
     return Section(
         "Coefficients: how many are at work",
         (*words_of(), *(line for network in study.networks for line in keyless_words(network))),

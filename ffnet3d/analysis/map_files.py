@@ -67,7 +67,7 @@ def draw_maps(
     shown = shown[even_sample(len(shown), MOST_DRAWN)]
     views = {view: view_of(coord, shown, view, turned) for view in (TOP, OBLIQUE)}
     heights = [VIEW_INCHES * shape_of(place) for place, _ in views.values()]
-    figure = new_figure((VIEW_INCHES + 0.3) * (1 + len(maps)), sum(heights) + 2.0)
+    figure = new_figure((VIEW_INCHES + 0.3) * (1 + len(maps)), sum(heights) + 2.5)
     grid = figure.subplots(2, 1 + len(maps), squeeze=False, height_ratios=heights)
     for axes_of_views, (view, (place, depth)) in zip(grid, views.items(), strict=True):
         order = np.argsort(depth)
@@ -80,15 +80,21 @@ def draw_maps(
                 bar = figure.colorbar(drawn, ax=axes, location="bottom", extend="both")
                 bar.set_label("coefficient (no unit)")
                 bar.ax.locator_params(axis="x", nbins=4)  # more would run into each other
+                bar.ax.tick_params(labelsize=8)
     grid[0, 0].set_title(f"points of {class_name} (red)", fontsize=10)
     for axes, (title, _) in zip(grid[0, 1:], maps, strict=True):
         axes.set_title(title, fontsize=10)
-    for axes in grid[0] if turned else ():
-        axes.yaxis.set_major_formatter(lambda value, _: f"{0 - value:g}")  # x runs downwards
-    across, upwards = "yx" if turned else "xy"
-    grid[0, 0].set(xlabel=f"{across} from the middle (m)", ylabel=f"{upwards} from the middle (m)")
+    name_axes(grid[0], turned)
     grid[1, 0].set(xlabel="across (m)", ylabel="up the picture (m)")
     save_figure(figure, file)
+
+
+def name_axes(row: Sequence[Axes], turned: bool) -> None:
+    """What runs along the axes of the views from above: in a turned room y to the right, x downwards."""
+    for axes in row if turned else ():
+        axes.yaxis.set_major_formatter(lambda value, _: f"{0 - value:g}".replace("-", "−"))
+    across, upwards = "yx" if turned else "xy"
+    row[0].set(xlabel=f"{across} from the middle (m)", ylabel=f"{upwards} from the middle (m)")
 
 
 def view_of(
@@ -112,7 +118,7 @@ def shape_of(place: NDArray[np.float64]) -> float:
 def draw_points(axes: Axes, place: NDArray[np.float64], **colors: Any) -> Any:
     """Points of one view [n, 2], in metres."""
     drawn = axes.scatter(place[:, 0], place[:, 1], s=point_size(place), linewidths=0, **colors)
-    axes.set_aspect("equal")
+    axes.set_aspect("equal", anchor="S")  # in line with those that have a bar below
     axes.tick_params(labelsize=8)
     return drawn
 
