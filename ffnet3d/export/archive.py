@@ -12,6 +12,7 @@ from torch import nn
 
 from ffnet3d.atomic import write_atomic
 from ffnet3d.export.prepared import prepare
+from ffnet3d.export.steps import steps
 from ffnet3d.export.trial import Floats, Run, check_against
 from ffnet3d.segment.recipe import Recipe
 
@@ -28,17 +29,21 @@ def export_archive(
     `ffnet3d.export.export_onnx`.
     """
     out = Path(out)
-    prepared = prepare(segmentor, recipe, condition)
-    extra = {METADATA: json.dumps(prepared.about.as_strings())}
     difference = 0.0
+    with steps(out.name, 3) as begin:
+        begin("tracing the network")
+        prepared = prepare(segmentor, recipe, condition)
+        extra = {METADATA: json.dumps(prepared.about.as_strings())}
 
-    def write(file: BinaryIO) -> None:
-        nonlocal difference
-        torch.export.save(prepared.program, file, extra_files=extra)
-        file.flush()
-        difference = check_against(prepared.trials, _runner(file.name), str(out))
+        def write(file: BinaryIO) -> None:
+            nonlocal difference
+            begin("writing the archive")
+            torch.export.save(prepared.program, file, extra_files=extra)
+            file.flush()
+            begin("running the file beside PyTorch")
+            difference = check_against(prepared.trials, _runner(file.name), str(out))
 
-    write_atomic(out, write)
+        write_atomic(out, write)
     return difference
 
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from ffnet3d.atomic import write_atomic
 from ffnet3d.export.prepared import Prepared, prepare
+from ffnet3d.export.steps import steps
 from ffnet3d.export.trace import levels_of_rows
 from ffnet3d.export.trial import Floats, Run, check_against
 from ffnet3d.registry import require
@@ -29,24 +30,28 @@ def export_onnx(segmentor: nn.Module, recipe: Recipe, out: str | Path, condition
     """Write a segmentor as the ONNX file `out`; returns the largest difference from PyTorch's logits.
 
     ONNX Runtime runs the file on two clouds before it takes its name. docs/deploy.md describes inputs and
-    metadata. `condition`: see `ExportableNetwork`.
+    metadata. `condition`: see `ExportableNetwork`. On a terminal a line says what goes on.
     Raises ValueError for a segmentor that cannot be exported, a recipe that does not fit it, and logits that
     differ by over 1e-4 of the largest; then there is no new file.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         require(package, "export")
     out = Path(out)
-    prepared = prepare(segmentor, recipe, condition)
-    data: bytes = _to_onnx(prepared).SerializeToString()
     difference = 0.0
+    with steps(out.name, 3) as begin:
+        begin("tracing the network")
+        prepared = prepare(segmentor, recipe, condition)
+        begin("converting to ONNX")
+        data: bytes = _to_onnx(prepared).SerializeToString()
+        begin("running the file beside PyTorch")
 
-    def write(file: BinaryIO) -> None:
-        nonlocal difference
-        file.write(data)
-        file.flush()
-        difference = check_against(prepared.trials, _runner(file.name), str(out))
+        def write(file: BinaryIO) -> None:
+            nonlocal difference
+            file.write(data)
+            file.flush()
+            difference = check_against(prepared.trials, _runner(file.name), str(out))
 
-    write_atomic(out, write)
+        write_atomic(out, write)
     return difference
 
 

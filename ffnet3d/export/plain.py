@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
+from math import ceil, prod
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ffnet3d.models import GridPool, Submanifold, SubMConv3d, SubMDepthwiseConv3d
+from ffnet3d.models import FFNet3D, GridPool, Submanifold, SubMConv3d, SubMDepthwiseConv3d
 from ffnet3d.models.mixers import (
     FFNifiedAttention,
     Identity,
@@ -23,12 +24,13 @@ from ffnet3d.models.pdnorm import Prompt, normalize
 from ffnet3d.ops.activation import activate
 from ffnet3d.voxels.kernels import Kernel
 
-GATHERED_COLUMNS = 576
-"""Neighbours' features that stand side by side at a time, where they are narrow: 2.3 kB a voxel."""
-CHANNELS_PER_OFFSET = 8
-"""Where they are wide, a group has one offset for so many channels. A level of a scan has about a quarter of
-the voxels of the finer one and up to twice its channels: groups of coarser levels take no more memory, and
-the graph of a large kernel there does not get too long."""
+GATHERED_COLUMNS = 432
+"""Numbers that a voxel of the cloud has room for while neighbours stand side by side: 1.7 kB.
+
+Scans are surfaces: where cells are twice as large there are about a quarter of the voxels, each with four
+times the room. The memory is the same on every level, and the graph of a large kernel, which stands where
+voxels are few, stays short: the time of an export goes by the length of the graph.
+"""
 
 
 class PlainLevel(Protocol):
@@ -41,11 +43,12 @@ class PlainLevel(Protocol):
 class GatheredConvolution(nn.Module):
     """A submanifold convolution, dense or depthwise, as a sum over gathered neighbours, some at a time."""
 
-    def __init__(self, convolution: Submanifold) -> None:
+    def __init__(self, convolution: Submanifold, room: int) -> None:
         super().__init__()
         weight = convolution.weight.detach()
         self.depthwise = weight.ndim == 2
-        self.groups = offset_groups(*weight.shape[:2])
+        offsets, channels = weight.shape[:2]
+        self.groups = offset_groups(offsets, channels, room)
         parts = [weight[group] if self.depthwise else weight[group].flatten(0, 1) for group in self.groups]
         self.weights = nn.ParameterList(nn.Parameter(part.clone(), requires_grad=False) for part in parts)
         self.bias = convolution.bias
@@ -68,7 +71,7 @@ class GatheredConvolution(nn.Module):
 class GatheredPool(nn.Module):
     """`GridPool` by the tables of children."""
 
-    def __init__(self, pool: GridPool) -> None:
+    def __init__(self, pool: GridPool, room: int) -> None:  # noqa: ARG002 - a few children, all at a time
         super().__init__()
         self.proj, self.norm, self.act = pool.proj, pool.norm, pool.act
 
@@ -82,15 +85,15 @@ class GatheredPool(nn.Module):
 class GatheredMean(nn.Module):
     """`Pooling`: the mean of the neighbours that are there, less the voxel itself."""
 
-    def __init__(self, mixer: Pooling) -> None:
+    def __init__(self, mixer: Pooling, room: int) -> None:
         super().__init__()
-        self.kernel_size = mixer.kernel_size
+        self.kernel_size, self.room = mixer.kernel_size, room
 
     def forward(self, features: Tensor, level: PlainLevel) -> Tensor:
         """Features [V, C] of a level's voxels -> features [V, C]."""
         neighbors = level.neighbors[self.kernel_size]
         padded = with_row(features, 0.0)
-        groups = offset_groups(neighbors.shape[1], features.shape[1])
+        groups = offset_groups(neighbors.shape[1], features.shape[1], self.room)
         added = total(gather(padded, neighbors[:, group]).sum(dim=1) for group in groups)
         present = (neighbors < features.shape[0]).to(features.dtype).sum(dim=1, keepdim=True)
         return added / present - features
@@ -99,7 +102,7 @@ class GatheredMean(nn.Module):
 class RunAttention(nn.Module):
     """`WindowAttention` of one scene: its voxels, as they stand, in runs of `window`, head by head."""
 
-    def __init__(self, mixer: WindowAttention) -> None:
+    def __init__(self, mixer: WindowAttention, room: int) -> None:  # noqa: ARG002 - it gathers no neighbours
         super().__init__()
         self.heads, self.window = mixer.heads, mixer.window
         self.before = mixer.window // 2 if mixer.shifted else 0  # empty places of the first window
@@ -135,19 +138,19 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, taken: Tensor) -> Tensor:
     return torch.bmm(scores.softmax(dim=-1), value)
 
 
-PLAIN: Mapping[type[nn.Module], Callable[[Any], nn.Module]] = {
+PLAIN: Mapping[type[nn.Module], Callable[[Any, int], nn.Module]] = {
     SubMConv3d: GatheredConvolution,
     SubMDepthwiseConv3d: GatheredConvolution,
     GridPool: GatheredPool,
     Pooling: GatheredMean,
     WindowAttention: RunAttention,
 }
-"""The plain form of each layer that has another."""
+"""The plain form of each layer that has another; it is told the room that voxels of its level have."""
 PLAIN_MIXERS = (FFNifiedAttention, Perceptron, Identity)
 """Mixers that are plain where their layers are."""
 
 
-def make_plain(network: nn.Module) -> None:
+def make_plain(network: FFNet3D) -> None:
     """Put the plain forms in place of the layers of a fused network.
 
     ValueError naming a mixer that has none: one that was registered elsewhere.
@@ -158,16 +161,24 @@ def make_plain(network: nn.Module) -> None:
                 f"{name}: the mixer {type(module).__name__} has no form in plain operators and cannot be "
                 "exported: run this network with PyTorch, or add its form to ffnet3d/export/plain.py"
             )
+    for stages in (network.encoder, network.decoder):
+        for level, stage in enumerate(stages):
+            _replace_layers(stage, GATHERED_COLUMNS * prod(network.config.stride[:level]) ** 2)
+    _replace_layers(network, GATHERED_COLUMNS)  # what stands outside of the stages: stem and pools
+
+
+def _replace_layers(network: nn.Module, room: int) -> None:
+    """The plain forms in place of what is within, for voxels that have room for so many numbers."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if type(child) in PLAIN:
-                setattr(parent, name, PLAIN[type(child)](child))
+                setattr(parent, name, PLAIN[type(child)](child, room))
 
 
-def offset_groups(offsets: int, channels: int) -> list[slice]:
-    """The offsets of a kernel in groups that are gathered together; larger ones are not faster."""
-    step = max(GATHERED_COLUMNS // channels, channels // CHANNELS_PER_OFFSET)
-    return [slice(start, min(start + step, offsets)) for start in range(0, offsets, step)]
+def offset_groups(offsets: int, channels: int, room: int) -> list[slice]:
+    """The offsets of a kernel in groups, about even, that fit into the room of a voxel."""
+    count = ceil(offsets / max(1, room // channels))
+    return [slice(offsets * group // count, offsets * (group + 1) // count) for group in range(count)]
 
 
 def with_row(features: Tensor, value: float) -> Tensor:
