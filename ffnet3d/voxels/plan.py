@@ -15,32 +15,10 @@ from ffnet3d.voxels.kernels import (
     Kernel,
     check_kernel,
     find_offsets,
-    kernel_columns,
-    kernel_extent,
     kernel_offsets,
     map_edges,
-    shrunk_kernel,
     sorted_kernels,
-    strip_kernels,
 )
-
-__all__ = [
-    "OCTANTS",
-    "Kernel",
-    "check_kernel",
-    "check_plan",
-    "child_window",
-    "coarse_kernel",
-    "coarse_kernels",
-    "kernel_columns",
-    "kernel_extent",
-    "kernel_offsets",
-    "needed_kernels",
-    "shrunk_kernel",
-    "sorted_kernels",
-    "strip_kernels",
-    "wanted_kernels",
-]
 
 OCTANTS = 8
 
