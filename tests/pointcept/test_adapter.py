@@ -76,6 +76,20 @@ def test_a_point_gives_a_point_and_a_dict_gives_features(pointcept: ModuleType, 
     assert torch.equal(point.coord, sample()["coord"])
 
 
+def test_mixers_and_kernels_by_stage_are_those_of_the_standalone_network(pointcept: ModuleType) -> None:
+    arguments = {
+        **BACKBONE,
+        "mixers": ["ffnified", "ffnified_depthwise", "window_attention"],
+        "channel_mixers": ["convnext", "convnext_depthwise", "mlp"],
+        "enc_ks": [3, "cross5", 3],
+        "branches": ["small"],
+    }
+    ours, theirs = FFNet3D(**arguments).eval(), build(pointcept, "FFNet3D", **arguments)
+    theirs.load_state_dict(ours.state_dict())
+    with torch.no_grad():
+        assert torch.equal(theirs(point_class()(sample())).feat, ours(sample()))
+
+
 def test_it_is_the_standalone_network(pointcept: ModuleType) -> None:
     ours = FFNet3D(**BACKBONE).eval()
     theirs = build(pointcept, "FFNet3D", **BACKBONE)
