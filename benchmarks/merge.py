@@ -130,7 +130,8 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     batch = as_batch(Rooms(arguments.voxels).voxels(0))
     rows = [measure(name, batch, arguments.repeats) for name in NETWORKS]
-    title = f"demo rooms, {len(batch['feat']):,} voxels, {arguments.threads} thread(s)"
+    threads = "1 thread" if arguments.threads == 1 else f"{arguments.threads} threads"
+    title = f"demo rooms, {len(batch['feat']):,} voxels, {threads}"
     print(f"{title}; median of {arguments.repeats} alternating rounds\n\n{as_table(rows)}\n")
     print(describe_machine().describe())
     if arguments.plot is not None:
