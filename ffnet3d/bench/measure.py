@@ -20,6 +20,7 @@ from typing import TypeVar
 import torch
 
 from ffnet3d.engine.environment import cpuinfo, installed_version, processor_name
+from ffnet3d.engine.provenance import counted
 from ffnet3d.version import __version__
 
 T = TypeVar("T")
@@ -122,7 +123,7 @@ class Machine:
         names = ", ".join(self.features) or "no vector extensions known"
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         return (
-            f"{self.processor}, {self.cores} cores, {self.threads} threads, "
+            f"{self.processor}, {counted(self.cores, 'core')}, {counted(self.threads, 'thread')}, "
             f"{self.memory / 2**30:.0f} GiB; {names}; PyTorch's kernels: {self.capability}.\n"
             f"{versions}, Python {self.python}, {self.system}."
         )
