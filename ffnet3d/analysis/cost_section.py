@@ -14,10 +14,10 @@ from ffnet3d.analysis.pictures import save_figure
 from ffnet3d.analysis.study import Study
 from ffnet3d.bench.measure import describe_machine
 from ffnet3d.bench.tables import number, spread
+from ffnet3d.engine.provenance import name_some
 
 TITLE = "Cost by stage"
 PICTURE = "cost.png"
-NAMED = 4  # modules that a line of warning names
 
 WORDS = (
     "Where the parameters, the work and the time of a network sit, on the first scan. A stage works on the "
@@ -49,16 +49,10 @@ def warnings(cost: Cost) -> list[str]:
     """What the counts of a network leave out."""
     lines = []
     if cost.uncounted:
-        lines.append(f"{cost.name}: not counted, of an unknown type: {some_of(cost.uncounted)}.")
+        lines.append(f"{cost.name}: not counted, of an unknown type: {name_some(cost.uncounted)}.")
     if cost.idle:
-        lines.append(f"{cost.name}: did not run on this scan: {some_of(cost.idle)}.")
+        lines.append(f"{cost.name}: did not run on this scan: {name_some(cost.idle)}.")
     return lines
-
-
-def some_of(names: Sequence[str]) -> str:
-    """The names, or the first of many: norms of other data sets may be dozens."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 def totals_table(costs: Sequence[Cost]) -> Table:

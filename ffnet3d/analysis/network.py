@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from ffnet3d.analysis.asked import named_weights
-from ffnet3d.models import FFNet3D, Submanifold
-from ffnet3d.ops import resolve_backend
+from ffnet3d.models import FFNet3D
+from ffnet3d.models.fuse import is_fused
+from ffnet3d.models.layers import use_backend
 from ffnet3d.segment.recipe import Recipe
 from ffnet3d.segment.torch_network import check_condition, check_recipe, choose_device, find_backbone
 from ffnet3d.segment.weights import load_torch
@@ -77,11 +78,8 @@ def study_network(
     config = find_backbone(segmentor).config
     check_recipe(recipe, config.in_channels)
     condition = check_condition(condition, config.pdnorm_conditions if config.has_prompt else ())
-    convolutions = [module for module in segmentor.modules() if isinstance(module, Submanifold)]
-    if any(convolution.activation != "none" for convolution in convolutions):
+    if is_fused(segmentor):
         raise ValueError(f"{name} is fused: study the network that it was fused from")
     chosen = choose_device(device)
-    backend = resolve_backend("auto", chosen.type).name
-    for convolution in convolutions:
-        convolution.backend = backend
+    use_backend(segmentor, "auto", chosen.type)
     return Network(name, segmentor.eval().to(chosen), recipe, chosen, condition)

@@ -13,8 +13,8 @@ from ffnet3d.data.datasets import SceneDataset
 from ffnet3d.data.loader import build_loader
 from ffnet3d.data.registry import DATASETS
 from ffnet3d.engine.custom_imports import import_custom
-from ffnet3d.models import FFNet3D, Submanifold, build_model
-from ffnet3d.ops import resolve_backend
+from ffnet3d.models import FFNet3D, build_model
+from ffnet3d.models.layers import use_backend
 from ffnet3d.processes import usable_cores
 from ffnet3d.voxels import PyramidPlan
 
@@ -30,12 +30,9 @@ def build_network(config: Config, fabric: Fabric) -> nn.Module:
     """The model of `config.model` on this process's device, its convolutions on `config.backend`."""
     import_custom(config)  # this process may not have read the config's file
     network = build_model(config.model).to(fabric.device)
-    backend = resolve_backend(config.backend, fabric.device.type)
-    for module in network.modules():
-        if isinstance(module, Submanifold):
-            module.backend = backend.name
+    backend = use_backend(network, config.backend, fabric.device.type)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    logger.info("Model: %d parameters, %s backend on %s", parameters, backend.name, fabric.device)
+    logger.info("Model: %d parameters, %s backend on %s", parameters, backend, fabric.device)
     return network
 
 

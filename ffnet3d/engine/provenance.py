@@ -167,6 +167,12 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def name_some(names: Sequence[str], most: int = 4) -> str:
+    """The names, or the first of many and how many there are besides."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def _protocol(provenance: Provenance) -> str:
     grid = "" if provenance.grid_size is None else f", voxels of {100 * provenance.grid_size:g} cm"
     protocol = PROTOCOLS.get(provenance.protocol, provenance.protocol)

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ffnet3d.ops import linear, subm_conv3d, subm_conv3d_depthwise
+from ffnet3d.ops import linear, resolve_backend, subm_conv3d, subm_conv3d_depthwise
 from ffnet3d.voxels.kernels import Kernel, check_kernel, kernel_offsets
 
 INIT_STD = 0.02
@@ -128,6 +128,18 @@ class DropPath(nn.Module):
 def batch_norm(channels: int) -> nn.BatchNorm1d:
     """Batch normalisation with the released constants."""
     return nn.BatchNorm1d(channels, eps=BN_EPS, momentum=0.01)
+
+
+def use_backend(module: nn.Module, backend: str, device_type: str) -> str:
+    """Have every convolution in `module` run on `backend`, as resolved for that device; returns its name.
+
+    ValueError for one that is unknown or cannot run there.
+    """
+    name = resolve_backend(backend, device_type).name
+    for child in module.modules():
+        if isinstance(child, Submanifold):
+            child.backend = name
+    return name
 
 
 def set_bn_momentum(module: nn.Module, momentum: float) -> None:

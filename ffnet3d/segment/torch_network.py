@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ffnet3d.models import FFNet3D, Submanifold, fuse
-from ffnet3d.ops import resolve_backend
+from ffnet3d.models import FFNet3D, fuse
+from ffnet3d.models.layers import use_backend
 from ffnet3d.segment.network import StageReach
 from ffnet3d.segment.recipe import Recipe
 from ffnet3d.segment.stage_reach import stage_reach
@@ -51,10 +51,7 @@ class TorchNetwork:
         self.reach: StageReach | None = stage_reach(backbone)
         self.condition = check_condition(condition, config.pdnorm_conditions if config.has_prompt else ())
         self.model = fuse(segmentor, DTYPES[dtype]).to(self.device)
-        backend = resolve_backend("auto", self.device.type).name
-        for module in self.model.modules():
-            if isinstance(module, Submanifold):
-                module.backend = backend
+        use_backend(self.model, "auto", self.device.type)
         millions = sum(parameter.numel() for parameter in segmentor.parameters()) / 1e6
         self.description = f"FFNet3D, {millions:.1f} M parameters, PyTorch {dtype} on {self.device}"
 

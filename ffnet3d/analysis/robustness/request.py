@@ -26,6 +26,7 @@ from ffnet3d.engine.launch import (
     run_folder,
     testing_config,
 )
+from ffnet3d.engine.provenance import name_some
 from ffnet3d.registry import require
 
 
@@ -94,12 +95,6 @@ def check_comparable(trials: Sequence[Trial]) -> None:
                 f"-n {first.name} and -n {other.name} have different scenes, on which no scores compare: "
                 f"{'; '.join(told)}. Give all the same by data.{first.part}.split=NAME, or measure them apart"
             )
-
-
-def name_some(names: Sequence[str], most: int = 4) -> str:
-    """The first names, and how many there are besides."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def check_run(dataset: str, name: str) -> None:
